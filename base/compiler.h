@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base/compiler.h - short spellings of what gcc and clang share. */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define noinline __attribute__((noinline))
+#define always_inline inline __attribute__((always_inline))
+#define cold __attribute__((cold, noinline))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define countof(a) (sizeof(a) / sizeof *(a))
+
+/* Two lines: the adjacent-line prefetcher fetches pairs. */
+#define CACHELINE 128
+#define PAGE_SIZE 4096
+
+#if defined(__SANITIZE_THREAD__)
+#define WEND_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEND_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define WEND_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEND_ASAN 1
+#endif
+#endif
+
+/* For the few functions that change stacks: neither accesses nor entry and exit are instrumented. */
+#if defined(__clang__) && defined(WEND_TSAN)
+#define no_instrument __attribute__((disable_sanitizer_instrumentation, noinline))
+#elif defined(WEND_TSAN)
+#define no_instrument __attribute__((no_sanitize("thread"), noinline))
+#else
+#define no_instrument
+#endif
+
+/* Tells the compiler to forget what it knows of memory; no instruction. */
+static always_inline void compiler_barrier(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+
+static always_inline void prefetch(const void *p)
+{
+	__builtin_prefetch(p, 1, 3);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wend/wend.h - every public header. Short names (go) come with WEND_SHORT_NAMES. */
+#ifndef WEND_WEND_H
+#define WEND_WEND_H
+
+#include <wend/config.h>
+#include <wend/counter.h>
+#include <wend/debug.h>
+#include <wend/deque.h>
+#include <wend/go.h>
+#include <wend/types.h>
+#include <wend/waitgroup.h>
+
+#ifdef WEND_SHORT_NAMES
+#include <wend/short.h>
+#endif
+#endif
