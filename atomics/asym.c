@@ -2,6 +2,7 @@
 #include "atomics/asym.h"
 
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,9 +17,16 @@ static bool membarrier_works(void)
 		   syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
-void wend__asym_init(bool allow)
+static void probe(void)
 {
-	wend__asym_on = allow && membarrier_works();
+	wend__asym_on = membarrier_works();
+}
+
+void wend__asym_probe(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, probe);
 }
 
 void asym_heavy(void)

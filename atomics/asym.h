@@ -7,18 +7,19 @@
  *     frequent:  store(a); asym_light(); load(b)
  *     rare:      store(b); asym_heavy(); load(a)      at least one of the loads sees the store
  *
- * Where the kernel refuses membarrier both are full fences. The choice is made once, by asym_init,
- * before a second thread exists, and does not change afterwards.
+ * Where the kernel refuses membarrier both are full fences. The choice is made once, before the first
+ * object that relies on it exists, and does not change afterwards. Objects that shall use full fences
+ * although the kernel would do better (the knob `fence`) choose so one by one.
  */
 #ifndef ATOMICS_ASYM_H
 #define ATOMICS_ASYM_H
 
 #include "atomics/atomic.h"
 
-extern bool wend__asym_on; /* written by asym_init only */
+extern bool wend__asym_on; /* written by the probe only */
 
-/* Probes the kernel; idempotent. allow=false chooses full fences. */
-void wend__asym_init(bool allow);
+/* Asks the kernel, once for the process; later calls cost a load. */
+void wend__asym_probe(void);
 
 /* Out of line: one system call, 0.4 us when the other threads are off CPU, 10 to 20 us when not. */
 void asym_heavy(void);
