@@ -1,0 +1,3 @@
+module wendbench
+
+go 1.19

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT
+
+// Command wendbench measures Go's scheduler with the same operations, batches and units as the C
+// rows it stands beside: one JSON object per line, every figure wall time on unpinned threads,
+// because Go has no other placement. Standard library only.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A row is one figure. Its body runs n operations and returns the time they took, so that what
+// precedes them (starting 1000 goroutines, say) stays outside.
+type row struct {
+	name  string
+	procs int // GOMAXPROCS; 0: the -procs flag
+	body  func(r *result, n int) time.Duration
+	fixed int // operations, when calibrating makes no sense
+}
+
+type result struct {
+	Name      string             `json:"name"`
+	NsPerOp   float64            `json:"ns_per_op"`
+	Ops       int                `json:"ops"`
+	Placement string             `json:"placement"`
+	Clock     string             `json:"clock"`
+	Extra     map[string]float64 `json:"extra"`
+}
+
+const target = 300 * time.Millisecond
+
+// share splits n operations over k goroutines; the first n%k do one more.
+func share(n, k, i int) int {
+	s := n / k
+	if i < n%k {
+		s++
+	}
+	return s
+}
+
+// crowd starts k goroutines, opens the gate when all stand before it, and times until all are done.
+func crowd(k int, body func(i int)) time.Duration {
+	var here, done sync.WaitGroup
+	gate := make(chan struct{})
+	here.Add(k)
+	done.Add(k)
+	for i := 0; i < k; i++ {
+		i := i
+		go func() {
+			here.Done()
+			<-gate
+			body(i)
+			done.Done()
+		}()
+	}
+	here.Wait()
+	start := time.Now()
+	close(gate)
+	done.Wait()
+	return time.Since(start)
+}
+
+func yielders(k int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		return crowd(k, func(i int) {
+			for left := share(n, k, i); left > 0; left-- {
+				runtime.Gosched()
+			}
+		})
+	}
+}
+
+func spawnJoinOne(_ *result, n int) time.Duration {
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		var wg sync.WaitGroup
+		wg.Add(1)
+		go wg.Done()
+		wg.Wait()
+	}
+	return time.Since(start)
+}
+
+func spawnJoinBatch(_ *result, n int) time.Duration {
+	const batch = 1000
+	start := time.Now()
+	for n > 0 {
+		k := batch
+		if n < k {
+			k = n
+		}
+		var wg sync.WaitGroup
+		wg.Add(k)
+		for i := 0; i < k; i++ {
+			go wg.Done()
+		}
+		wg.Wait()
+		n -= k
+	}
+	return time.Since(start)
+}
+
+// chanHandover passes a token to and fro on two unbuffered channels; an operation is one hop.
+func chanHandover(_ *result, n int) time.Duration {
+	there, back := make(chan int), make(chan int)
+	go func() {
+		for v := range there {
+			back <- v
+		}
+		close(back)
+	}()
+	start := time.Now()
+	for i := 0; i < n; i += 2 {
+		there <- i
+		<-back
+	}
+	d := time.Since(start)
+	close(there)
+	<-back
+	return d
+}
+
+// fib spawns one child for n-1, computes n-2 itself and joins, without cut-off.
+func fib(n int, out *int) {
+	if n < 2 {
+		*out = n
+		return
+	}
+	var a, b int
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		fib(n-1, &a)
+		wg.Done()
+	}()
+	fib(n-2, &b)
+	wg.Wait()
+	*out = a + b
+}
+
+// fibCalls is how many calls fib(n) makes, itself included.
+func fibCalls(n int) int {
+	a, b := 1, 1
+	for ; n > 1; n-- {
+		a, b = b, a+b+1
+	}
+	return b
+}
+
+func forkJoin(r *result, n int) time.Duration {
+	const arg, want = 25, 75025
+	calls := fibCalls(arg)
+	rounds := (n + calls - 1) / calls
+	start := time.Now()
+	for i := 0; i < rounds; i++ {
+		var v int
+		if fib(arg, &v); v != want {
+			fmt.Fprintf(os.Stderr, "%s: fib(%d) = %d, not %d\n", r.Name, arg, v, want)
+			os.Exit(1)
+		}
+	}
+	d := time.Since(start)
+	// Every call but the leaves starts one goroutine.
+	r.Extra["ns_per_spawn"] = float64(d) / float64(rounds*(calls/2))
+	return time.Duration(float64(d) * float64(n) / float64(rounds*calls))
+}
+
+// skynet sums the leaves' numbers over a tree of goroutines with ten children each.
+func skynet(first, size int, out *int) {
+	if size == 1 {
+		*out = first
+		return
+	}
+	var part [10]int
+	var wg sync.WaitGroup
+	wg.Add(10)
+	for i := range part {
+		i := i
+		go func() {
+			skynet(first+i*size/10, size/10, &part[i])
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	for _, p := range part {
+		*out += p
+	}
+}
+
+func skynetRow(r *result, n int) time.Duration {
+	const leaves = 1000000
+	var sum int
+	start := time.Now()
+	skynet(0, leaves, &sum)
+	d := time.Since(start)
+	if sum != leaves*(leaves-1)/2 {
+		fmt.Fprintf(os.Stderr, "%s: wrong sum %d\n", r.Name, sum)
+		os.Exit(1)
+	}
+	r.Extra["seconds"] = d.Seconds()
+	return d
+}
+
+// ring passes a token round k goroutines; an operation is one hop.
+func ring(k int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		chans := make([]chan int, k)
+		for i := range chans {
+			chans[i] = make(chan int)
+		}
+		over := make(chan struct{})
+		for i := range chans {
+			in, out := chans[i], chans[(i+1)%k]
+			go func() {
+				for left := range in {
+					if left == 0 {
+						close(over)
+						return
+					}
+					out <- left - 1
+				}
+			}()
+		}
+		start := time.Now()
+		chans[0] <- n
+		<-over
+		d := time.Since(start)
+		for i := range chans {
+			close(chans[i])
+		}
+		return d
+	}
+}
+
+// status reads a line of /proc/self/status that counts kilobytes.
+func status(key string) float64 {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if w := strings.Fields(s.Text()); len(w) > 1 && w[0] == key+":" {
+			kb, _ := strconv.ParseFloat(w[1], 64)
+			return kb * 1024
+		}
+	}
+	return 0
+}
+
+func createParked(r *result, n int) time.Duration {
+	debug.FreeOSMemory()
+	rss, pte := status("VmRSS"), status("VmPTE")
+	var here, done sync.WaitGroup
+	gate := make(chan struct{})
+	here.Add(n)
+	done.Add(n)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		go func() {
+			here.Done()
+			<-gate
+			done.Done()
+		}()
+	}
+	here.Wait()
+	d := time.Since(start)
+	r.Extra["rss_bytes_each"] = (status("VmRSS") - rss) / float64(n)
+	r.Extra["pte_bytes_each"] = (status("VmPTE") - pte) / float64(n)
+	start = time.Now()
+	close(gate)
+	done.Wait()
+	r.Extra["wake_and_end_ns_each"] = float64(time.Since(start)) / float64(n)
+	debug.FreeOSMemory()
+	r.Extra["rss_left_bytes"] = status("VmRSS") - rss
+	return d
+}
+
+func counterShared(_ *result, n int) time.Duration {
+	var c int64
+	k := runtime.GOMAXPROCS(0)
+	return crowd(k, func(i int) {
+		for left := share(n, k, i); left > 0; left-- {
+			atomic.AddInt64(&c, 1)
+		}
+	})
+}
+
+func rows(full bool) []row {
+	parked := 100000
+	if full {
+		parked = 1000000
+	}
+	var all []row
+	both := func(name, args string, body func(*result, int) time.Duration, fixed int) {
+		all = append(all, row{"go/" + name + args, 0, body, fixed},
+			row{"go/" + name + "_p2" + args, 2, body, fixed})
+	}
+	both("yield", "/2", yielders(2), 0)
+	both("yield", "/1000", yielders(1000), 0)
+	both("spawn_join_one", "", spawnJoinOne, 0)
+	both("spawn_join_batch", "", spawnJoinBatch, 0)
+	both("chan_handover", "", chanHandover, 0)
+	both("fib", "/25", forkJoin, 0)
+	both("skynet", "/1000000", skynetRow, 1111111)
+	both("ring", "/1000", ring(1000), 0)
+	both("create_parked", "/"+strconv.Itoa(parked), createParked, parked)
+	all = append(all, row{"go/counter_shared", 2, counterShared, 0})
+	return all
+}
+
+// run grows n until one batch lasts long enough; that batch is the figure.
+func run(w row, procs int) result {
+	if w.procs != 0 {
+		procs = w.procs
+	}
+	runtime.GOMAXPROCS(procs)
+	runtime.GC() // what an earlier row left behind is not this row's cost
+	r := result{Name: w.name, Placement: "free", Clock: "wall"}
+	n := 1000
+	if w.fixed != 0 {
+		n = w.fixed
+	}
+	for {
+		r.Extra = map[string]float64{"procs": float64(procs)}
+		d := w.body(&r, n)
+		r.Ops, r.NsPerOp = n, float64(d)/float64(n)
+		if w.fixed != 0 || d >= target*2/3 {
+			return r
+		}
+		grow := 100.0
+		if d > 0 {
+			grow = 1.1 * float64(target) / float64(d)
+		}
+		if grow > 100 {
+			grow = 100 // a first short batch says little
+		}
+		n = int(float64(n)*grow) + 1
+	}
+}
+
+func main() {
+	pattern := flag.String("rows", ".", "run the rows that match this regular expression")
+	asJSON := flag.Bool("json", false, "one JSON object per line")
+	procs := flag.Int("procs", 1, "GOMAXPROCS of the rows that name none")
+	list := flag.Bool("list", false, "only print the rows' names")
+	flag.Parse()
+	match, err := regexp.Compile(*pattern)
+	if err != nil || flag.NArg() > 0 || *procs < 1 {
+		fmt.Fprintln(os.Stderr, "usage: wendbench [-rows REGEX] [-json] [-procs N] [-list]")
+		os.Exit(64)
+	}
+	out := json.NewEncoder(os.Stdout)
+	for _, w := range rows(os.Getenv("BENCH") == "full") {
+		if !match.MatchString(w.name) {
+			continue
+		}
+		if *list {
+			fmt.Println(w.name)
+			continue
+		}
+		r := run(w, *procs)
+		if *asJSON {
+			if err := out.Encode(r); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			continue
+		}
+		fmt.Printf("%-28s %12.1f ns/op %12d ops %v\n", r.Name, r.NsPerOp, r.Ops, r.Extra)
+	}
+}
