@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/host.h"
+
+#include "bench/place.h"
+
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct place place; /* written before main, constant afterwards */
+
+__attribute__((constructor)) static void remember_cpus(void)
+{
+	place_read(&place);
+}
+
+const char *host_missing(enum bench_placement where)
+{
+	return place_missing(&place, where);
+}
+
+int host_place(enum bench_placement where, int i)
+{
+	return place_bind(&place, place_cpu(&place, where, i));
+}
+
+int host_cpus(void)
+{
+	return place.n;
+}
+
+/* The number behind `key` at the start of a line of a /proc file; 0 if there is none. */
+static uint64_t proc_number(const char *path, const char *key)
+{
+	char line[256];
+	uint64_t value = 0;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof line, f)) {
+		if (strncmp(line, key, strlen(key)) == 0) {
+			value = strtoull(line + strlen(key), NULL, 10);
+			break;
+		}
+	}
+	fclose(f);
+	return value;
+}
+
+uint64_t host_rss(void)
+{
+	return proc_number("/proc/self/status", "VmRSS:") * 1024;
+}
+
+uint64_t host_pte(void)
+{
+	return proc_number("/proc/self/status", "VmPTE:") * 1024;
+}
+
+uint64_t host_virtual(void)
+{
+	return proc_number("/proc/self/status", "VmSize:") * 1024;
+}
+
+uint64_t host_available(void)
+{
+	return proc_number("/proc/meminfo", "MemAvailable:") * 1024;
+}
+
+static void tighten(uint64_t *room, const char **why, uint64_t limit, uint64_t used, const char *name)
+{
+	uint64_t left = limit > used ? limit - used : 0;
+
+	if (limit && left < *room) {
+		*room = left;
+		*why = name;
+	}
+}
+
+uint64_t host_thread_room(const char **why)
+{
+	/* /proc/loadavg ends with "running/all last-pid": all counts every thread of this pid space. */
+	uint64_t room = UINT64_MAX, threads = 0;
+	struct rlimit rl;
+	FILE *f = fopen("/proc/loadavg", "re");
+
+	if (f) {
+		unsigned long all;
+		if (fscanf(f, "%*f %*f %*f %*u/%lu", &all) == 1)
+			threads = all;
+		fclose(f);
+	}
+	*why = "no limit";
+	if (getrlimit(RLIMIT_NPROC, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY)
+		tighten(&room, why, rl.rlim_cur, threads, "RLIMIT_NPROC");
+	tighten(&room, why, proc_number("/proc/sys/kernel/pid_max", ""), threads, "kernel.pid_max");
+	tighten(&room, why, proc_number("/proc/sys/kernel/threads-max", ""), threads,
+			"kernel.threads-max");
+	/* A thread takes three mappings at most: stack, guard, the allocator's arena. */
+	tighten(&room, why, proc_number("/proc/sys/vm/max_map_count", "") / 3, 0, "vm.max_map_count");
+	tighten(&room, why, proc_number("/sys/fs/cgroup/pids.max", ""),
+			proc_number("/sys/fs/cgroup/pids.current", ""), "pids.max of the cgroup");
+	return room;
+}
+
+bool host_full(void)
+{
+	const char *mode = getenv("BENCH");
+
+	return mode && strcmp(mode, "full") == 0;
+}
+
+void host_futex_wait(atm_u32 *word, uint32_t seen)
+{
+	syscall(SYS_futex, &word->wend__v, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+
+void host_futex_wake(atm_u32 *word, int threads)
+{
+	syscall(SYS_futex, &word->wend__v, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
+}
