@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Thin front for CMake. Each target does its own set-up: scripts/setup installs what is missing.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+# Read by scripts/bench.
+export FILTER BENCH PROCS
+# Read by scripts/test.
+export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
+
+.DEFAULT_GOAL := all
+.PHONY: all lib test quick bench install clean help setup-build setup-test setup-bench
+
+all: setup-build ## library, examples and tests, release build, into build/
+	@$(MAKE) --no-print-directory lib
+
+setup-build setup-test setup-bench:
+	@scripts/setup $(@:setup-%=%)
+
+lib:
+	@cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
+	@cmake --build build -j $(JOBS)
+
+test: setup-test ## build and test everything: gcc, clang and the sanitizers; PRESETS="release tsan" for some
+	@scripts/test
+
+quick: setup-build ## the release build and its tests only
+	@PRESETS=release scripts/test
+
+bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=full PROCS=list
+	@$(MAKE) --no-print-directory lib
+	@scripts/bench
+
+install: all ## install the release build; PREFIX=/usr/local DESTDIR=
+	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+
+clean: ## remove every build folder
+	rm -rf build build-*/
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
