@@ -105,6 +105,13 @@ void bench_skip(bench *b, const char *fmt, ...) __attribute__((format(printf, 2,
 void bench_fail(bench *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 uint64_t bench_now(void); /* CLOCK_MONOTONIC ns */
 
+/* The greatest number of P's, or of threads that run at a time, that a row should use: PROCS= of
+ * the person who measures, else the allowed CPUs. A row that needs more skips itself. */
+int bench_procs(void);
+bool bench_is_full(void); /* BENCH=full: up to 20 minutes in all, so sizes may be greater */
+/* Adds a line to --bench_facts; before bench_main. Both strings are copied. */
+void bench_fact(const char *key, const char *value);
+
 /* Keeps a value, or memory, alive for the optimiser. */
 #define BENCH_USE(x) __asm__ volatile("" : : "g"(x) : "memory")
 #define BENCH_USE_RW(lvalue) __asm__ volatile("" : "+r"(lvalue) : : "memory")
