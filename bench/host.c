@@ -108,13 +108,6 @@ uint64_t host_thread_room(const char **why)
 	return room;
 }
 
-bool host_full(void)
-{
-	const char *mode = getenv("BENCH");
-
-	return mode && strcmp(mode, "full") == 0;
-}
-
 void host_futex_wait(atm_u32 *word, uint32_t seen)
 {
 	syscall(SYS_futex, &word->wend__v, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);

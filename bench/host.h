@@ -27,8 +27,6 @@ uint64_t host_available(void); /* what the machine can still give without swappi
 /* How many more threads this process may start, by the tightest of the limits; *why names it. */
 uint64_t host_thread_room(const char **why);
 
-bool host_full(void); /* BENCH=full */
-
 /* Sleeps while *word is `seen`; may wake early. */
 void host_futex_wait(atm_u32 *word, uint32_t seen);
 void host_futex_wake(atm_u32 *word, int threads);

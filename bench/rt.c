@@ -89,6 +89,10 @@ void rt_bench(bench *b)
 		bench_skip(b, "%s", host_missing(row->place));
 		return;
 	}
+	if (row->procs > bench_procs()) {
+		bench_skip(b, "needs %d P's, %d may be used", row->procs, bench_procs());
+		return;
+	}
 	if (start(b, row) != 0)
 		return;
 	while ((rt.n = bench_next(b)) != 0) {

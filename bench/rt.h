@@ -11,7 +11,8 @@
  *     }
  *     RT_BENCH(yield, "yield/alone", 1, BENCH_SAME_CPU, yields)
  *
- * With two P's an operation's figure is wall time over the operations of both.
+ * With two P's an operation's figure is wall time over the operations of both, unless the row says
+ * otherwise.
  */
 #ifndef BENCH_RT_H
 #define BENCH_RT_H
@@ -26,7 +27,6 @@ struct rt_row {
 	int procs;
 	enum bench_placement place; /* BENCH_FREE: P's float; else they are pinned, compact */
 	void (*body)(struct rt *rt, uint64_t n);
-	size_t count; /* free for the body: how many coroutines, how large a problem */
 };
 
 struct rt {
@@ -38,14 +38,12 @@ struct rt {
 	atm_u32 failed;
 };
 
-#define RT_BENCH(ident, str, p, where, fn, ...) RT_BENCH_COUNT(ident, str, p, where, fn, 0, __VA_ARGS__)
-#define RT_BENCH_COUNT(ident, str, p, where, fn, k, ...)                                          \
-	static struct rt_row rt_row_##ident = {                                                       \
-		.procs = (p), .place = (where), .body = (fn), .count = (k)};                              \
+#define RT_BENCH(ident, str, p, where, fn, ...)                                                   \
+	RT_BENCH_FLAGS(ident, str, p, where, fn, 0, __VA_ARGS__)
+#define RT_BENCH_FLAGS(ident, str, p, where, fn, extra, ...)                                      \
+	static struct rt_row rt_row_##ident = {.procs = (p), .place = (where), .body = (fn)};         \
 	BENCH_NAMED(ident, str, .run = rt_bench, .user = &rt_row_##ident, .placement = (where),       \
-				RT_FLAGS, __VA_ARGS__)
-/* On its own so that a row can say .flags = BENCH_MANUAL_TIME | BENCH_ONCE after it. */
-#define RT_FLAGS .flags = BENCH_MANUAL_TIME
+				.flags = BENCH_MANUAL_TIME | (extra), __VA_ARGS__)
 
 /* The run function of all these rows. */
 void rt_bench(bench *b);
@@ -69,8 +67,9 @@ struct rt_member {
 	uint64_t n; /* its share of the operations */
 };
 
-/* Starts `count` coroutines, the i-th on P 1 + i % P's when spread is set, lets all of them reach a gate, begins timing
- * when it opens and ends it when the last has run fn. Each gets its share of n. */
+/* Starts `count` coroutines (the i-th tied to P i modulo their number when spread is set), lets all of
+ * them reach a gate, begins timing when it opens and ends it when the last has run fn. Each gets its
+ * share of n. */
 void rt_crowd(struct rt *rt, size_t count, bool spread, uint64_t n, void (*fn)(struct rt_member *));
 
 #endif

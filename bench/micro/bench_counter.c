@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bench_counter.c - wend_counter, alone and from two P's at once, against one atomic word that two
+ * threads add to (atomics/xadd_shared with two threads) and Go's atomic.AddInt64.
+ */
+#include "bench/rt.h"
+
+static wend_counter counter; /* a counter in each row would measure its first use too */
+
+static void add(struct rt *rt, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		wend_counter_add(&counter, 1);
+}
+RT_BENCH(counter_add, "counter/add", 1, BENCH_SAME_CPU, add)
+
+static void add_member(struct rt_member *m)
+{
+	add(m->rt, m->n);
+}
+
+/* n additions on each P, so that the figure is one P's time for one of its own, as it is for the two
+ * threads of the baseline: the same as alone if the P's do not disturb each other. */
+static void add_shared(struct rt *rt, uint64_t n)
+{
+	size_t procs = (size_t)rt->row->procs;
+
+	rt_crowd(rt, procs, true, n * procs, add_member);
+}
+RT_BENCH(counter_add_shared, "counter/add_shared", 2, BENCH_TWO_CPUS, add_shared,
+		 .baseline = "atomics/xadd_shared/threads:2")
+
+static void load(struct rt *rt, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		BENCH_USE(wend_counter_load(&counter));
+}
+RT_BENCH(counter_load, "counter/load", 1, BENCH_SAME_CPU, load)

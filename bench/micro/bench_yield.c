@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bench_yield.c - giving way among k coroutines, per yield, against two threads that do so on one CPU
+ * (thread/yield) and Go's Gosched.
+ */
+#include "bench/rt.h"
+
+static void yields(struct rt_member *m)
+{
+	for (uint64_t i = 0; i < m->n; i++)
+		wend_yield();
+}
+
+static void crowd_yields(struct rt *rt, uint64_t n)
+{
+	rt_crowd(rt, (size_t)bench_arg(rt->b, 0), false, n, yields);
+}
+RT_BENCH(yield, "yield", 1, BENCH_SAME_CPU, crowd_yields, .args = {{2}, {1000}}, .nargs = 2,
+		 .baseline = "thread/yield")
+RT_BENCH(yield_p2, "yield_p2", 2, BENCH_TWO_CPUS, crowd_yields, .args = {{2}, {1000}}, .nargs = 2,
+		 .baseline = "thread/yield")
