@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/g.h - G, a coroutine. Its control block lies in the top page of its own stack, so that a
+ * fresh coroutine costs one page in all. Blocks are type-stable: memory of an ended coroutine stays
+ * readable, its slot says that nobody lives there.
+ *
+ * States (only the side named writes):
+ *
+ *   FREE ----spawn----> RUNNABLE <-----ready (any P)------ WAITING
+ *    ^                     |                                  ^
+ *    |                  pick (owner P)                        |
+ *    +---end------------ RUNNING ------park (itself)----------+
+ *                          |  ^
+ *                          +--+ yield: RUNNABLE, back in the queue, after it has left its stack
+ *
+ * A coroutine becomes visible to others (in a queue, on a wait list) only after the thread has left
+ * its stack: the next context runs the commit on its behalf (loop.h, after_switch).
+ */
+#ifndef SCHED_G_H
+#define SCHED_G_H
+
+#include "atomics/atomic.h"
+#include "sched/ctx.h"
+
+struct m;
+struct slot;
+
+/* Wait reasons: enumerator and Go's words for it. One per blocking site. */
+#define WAIT_REASONS(X)                                                                           \
+	X(WAIT_NONE, "")                                                                              \
+	X(WAIT_WAITGROUP, "sync.WaitGroup.Wait")                                                      \
+	X(WAIT_HANDOVER, "handover")                                                                  \
+	X(WAIT_LOCKED_THREAD, "locked to thread")
+
+enum wait_reason {
+#define X(id, text) id,
+	WAIT_REASONS(X)
+#undef X
+		WAIT_REASON_COUNT
+};
+
+enum g_state { G_FREE, G_RUNNABLE, G_RUNNING, G_WAITING };
+
+enum g_flags {
+	G_GUARDED = 1,  /* a guard page lies below the stack */
+	G_CANARY = 2,   /* none: the words below the stack are checked at each park */
+	G_FOREIGN = 4,  /* stands for a foreign thread that blocks: ready wakes the thread */
+	G_MAIN = 8,     /* the main coroutine of wend_run */
+	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the slow paths */
+};
+
+struct g {
+	/* first line: all that a switch touches */
+	struct ctx ctx;
+	struct g *link;    /* next in whatever list holds this G; the holder's */
+	void *wait_obj;    /* written by itself before it parks */
+	int64_t parked_at; /* likewise; CLOCK_MONOTONIC ns, coarse */
+	atm_u32 state;     /* enum g_state */
+	uint16_t wait_reason;
+	uint16_t flags;
+	uint64_t pad;
+
+	/* spawn and end */
+	void (*fn)(void *);
+	void *arg;
+	struct slot *slot; /* constant while the slot exists; slot->id is the public id */
+	char *lo;          /* lowest usable byte of the stack (above the guard); constant */
+	uint64_t id;
+	uint64_t parent_id;
+	const char *name;
+	const void *entry; /* what the user asked to run, for lists */
+	const void *created_at;
+	struct m *locked_m; /* thread this coroutine is locked to */
+	int lock_depth;
+	int on_p;       /* k > 0: only on P number k-1 */
+	int last_p;     /* P it last ran on, for the migration counter */
+	int size_class;
+	uint32_t index; /* stack_index; constant */
+	void *race_fiber; /* ThreadSanitizer's view of this stack */
+	void *asan_fake;
+};
+
+/* The stack ends where the control block begins. */
+static inline char *g_stack_top(struct g *gp)
+{
+	return (char *)gp;
+}
+
+const char *wait_reason_name(unsigned reason);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/guard.c - guard pages, canaries, and giving pages back. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "sched/stack_priv.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef PIDFD_SELF_THREAD_GROUP
+#define PIDFD_SELF_THREAD_GROUP -10001
+#endif
+#define VECTOR 64
+
+static enum guard_policy policy;
+static bool can_advise; /* the kernel has MADV_GUARD_INSTALL */
+static atm_u32 no_vector; /* process_madvise on ourselves was refused once */
+static atm_u32 out_of_maps; /* mprotect met vm.max_map_count once */
+atm_u64 wend__stack_carved;
+static atm_u64 guarded, returned_bytes;
+
+static bool advise_works(void)
+{
+	void *p = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	bool ok = madvise(p, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
+
+	munmap(p, PAGE_SIZE);
+	return ok;
+}
+
+void stack_init(enum guard_policy wanted)
+{
+	policy = wanted;
+	can_advise = wanted != GUARD_MPROTECT && wanted != GUARD_CANARY && advise_works();
+	if (wanted == GUARD_ADVISE && !can_advise)
+		fprintf(stderr, "wend: guard=advise: this kernel has no MADV_GUARD_INSTALL (Linux 6.13); "
+						"guarding by mprotect instead\n");
+	atm_store_rlx(&out_of_maps, 0);
+	atm_store_rlx(&wend__stack_carved, 0);
+	atm_store_rlx(&guarded, 0);
+	atm_store_rlx(&returned_bytes, 0);
+}
+
+const char *stack_guard_kind(void)
+{
+	return can_advise ? "madvise" : policy == GUARD_CANARY ? "canary" : "mprotect";
+}
+
+void stack_stats_read(struct stack_stats *out)
+{
+	out->carved = atm_load_rlx(&wend__stack_carved); /* rlx: statistics */
+	out->guarded = atm_load_rlx(&guarded);
+	out->returned_bytes = atm_load_rlx(&returned_bytes);
+}
+
+/* One advice for many ranges. Since Linux 6.13 process_madvise takes any advice for the own process;
+ * before, or under a filter, it is refused and the ranges are advised one by one. Returns how many
+ * ranges, counted from the first, were done. */
+static uint32_t advise_all(const struct iovec *v, uint32_t n, int advice)
+{
+	uint32_t done = 0;
+
+	if (n > 1 && !atm_load_rlx(&no_vector)) { /* rlx: a hint */
+		ssize_t bytes = syscall(SYS_process_madvise, PIDFD_SELF_THREAD_GROUP, v, n, advice, 0);
+
+		if (bytes < 0)
+			atm_store_rlx(&no_vector, 1);
+		while (bytes > 0 && done < n && (size_t)bytes >= v[done].iov_len)
+			bytes -= (ssize_t)v[done++].iov_len;
+	}
+	while (done < n && madvise(v[done].iov_base, v[done].iov_len, advice) == 0)
+		done++;
+	return done;
+}
+
+/* ---- Guards ------------------------------------------------------------------------------------- */
+
+static void set_canary(struct chunk *c, uint32_t i)
+{
+	uint64_t *words = (uint64_t *)chunk_slot(c, i) - 2;
+
+	words[0] = words[1] = CANARY;
+	c->slot[i].flags = G_CANARY;
+}
+
+static void say_out_of_maps(void)
+{
+	if (atm_xchg_sc(&out_of_maps, 1) != 0)
+		return;
+	fprintf(stderr,
+			"wend: vm.max_map_count is met: %s. Raise it (sysctl vm.max_map_count=N, two mappings per "
+			"coroutine) or use Linux 6.13, where guards take none. This is said once.\n",
+			policy == GUARD_STRICT ? "no further stack can be guarded, and guard=strict refuses others"
+								   : "further stacks have a canary instead of a guard page");
+}
+
+/* Two mappings per guard; the kernel's limit is met at about 32,000 stacks. */
+static uint32_t protect_slots(struct chunk *c, uint32_t first, uint32_t n)
+{
+	for (uint32_t i = first; i < first + n; i++) {
+		bool may = policy != GUARD_CANARY && !atm_load_rlx(&out_of_maps); /* rlx: sticky hint */
+
+		if (may && mprotect(chunk_slot(c, i), PAGE_SIZE, PROT_NONE) == 0) {
+			c->slot[i].flags = G_GUARDED;
+			atm_add_sc(&guarded, 1);
+			continue;
+		}
+		if (policy != GUARD_CANARY)
+			say_out_of_maps();
+		if (policy == GUARD_STRICT)
+			return i - first;
+		set_canary(c, i);
+	}
+	return n;
+}
+
+uint32_t guard_slots(struct chunk *c, uint32_t first, uint32_t n)
+{
+	struct iovec v[VECTOR];
+
+	n = n < VECTOR ? n : VECTOR;
+	if (can_advise) {
+		for (uint32_t k = 0; k < n; k++)
+			v[k] = (struct iovec){chunk_slot(c, first + k), PAGE_SIZE};
+
+		uint32_t done = advise_all(v, n, MADV_GUARD_INSTALL);
+
+		for (uint32_t k = 0; k < done; k++)
+			c->slot[first + k].flags = G_GUARDED;
+		atm_add_sc(&guarded, done);
+		if (done < n) /* out of memory for page tables, say: the slow way decides */
+			n = done + protect_slots(c, first + done, n - done);
+	} else {
+		n = protect_slots(c, first, n);
+	}
+	if (n < 2)
+		return n; /* a single fresh stack may as well fault by itself */
+	for (uint32_t k = 0; k < n; k++)
+		v[k] = (struct iovec){chunk_slot(c, first + k) + c->slot_size - PAGE_SIZE, PAGE_SIZE};
+	advise_all(v, n, MADV_POPULATE_WRITE); /* only saves faults: whatever is left faults later */
+	return n;
+}
+
+bool stack_intact(const struct g *gp, const void *sp)
+{
+	const uint64_t *words = (const uint64_t *)gp->lo - 2;
+
+	if ((const char *)sp < gp->lo)
+		return false;
+	/* Zero: the neighbour's page was given back and not used since. */
+	return !(gp->flags & G_CANARY) || ((words[0] == CANARY || words[0] == 0) && words[1] == words[0]);
+}
+
+bool stack_guard_hit(const void *addr, struct g **gp)
+{
+	for (uint32_t k = 1; k < chunk_count(); k++) {
+		struct chunk *c = chunk_at(k);
+
+		if (!c || (char *)addr < c->base ||
+			(char *)addr >= c->base + (size_t)c->carved * c->slot_size)
+			continue;
+		uint32_t i = (uint32_t)(((char *)addr - c->base) / (ptrdiff_t)c->slot_size);
+
+		if (!(c->slot[i].flags & G_GUARDED) || (char *)addr >= chunk_slot(c, i) + PAGE_SIZE)
+			return false;
+		*gp = chunk_g(c, i);
+		return atm_load_rlx(&c->slot[i].id) != 0; /* rlx: our own coroutine, or none */
+	}
+	return false;
+}
+
+/* ---- Giving pages back -------------------------------------------------------------------------- */
+
+size_t release_pages(struct stack_class *sc, uint32_t n)
+{
+	size_t pages = 0;
+
+	while (n > 0 && sc->warm.n > 0) {
+		struct iovec v[VECTOR];
+		uint32_t index[VECTOR], k = 0;
+
+		for (; k < VECTOR && k < n && sc->warm.n > 0; k++) {
+			index[k] = sc->warm.head;
+			struct chunk *c = chunk_at(index[k] >> CHUNK_SHIFT);
+			uint32_t i = index[k] & CHUNK_MASK;
+
+			sc->warm.head = c->slot[i].next;
+			sc->warm.n--;
+			/* Everything above the guard page: guards survive, but there is nothing to give back. */
+			v[k] = (struct iovec){chunk_slot(c, i) + PAGE_SIZE, c->slot_size - PAGE_SIZE};
+		}
+		advise_all(v, k, MADV_DONTNEED);
+		for (uint32_t j = 0; j < k; j++) {
+			struct chunk *c = chunk_at(index[j] >> CHUNK_SHIFT);
+
+			c->slot[index[j] & CHUNK_MASK].next = sc->clean.head;
+			sc->clean.head = index[j];
+			sc->clean.n++;
+		}
+		pages += k;
+		n -= k;
+	}
+	atm_add_sc(&returned_bytes, pages * PAGE_SIZE); /* at least so many: deep stacks had more */
+	return pages * PAGE_SIZE;
+}
+
+/* Unmaps the chunks in which nobody lives, for their page tables' sake: takes their slots off the
+ * clean list first. Class lock held. */
+static void drop_empty_chunks(struct stack_class *sc, int cls)
+{
+	struct free_list keep = {0};
+	uint32_t index = sc->clean.head;
+
+	for (uint32_t k = 1; k < chunk_count(); k++)
+		if (chunk_at(k) && chunk_at(k)->cls == cls)
+			chunk_at(k)->nfree = 0;
+	for (uint32_t n = sc->clean.n; n > 0; n--) {
+		struct chunk *c = chunk_at(index >> CHUNK_SHIFT);
+
+		c->nfree++;
+		index = c->slot[index & CHUNK_MASK].next;
+	}
+	index = sc->clean.head;
+	for (uint32_t n = sc->clean.n; n > 0; n--) {
+		struct chunk *c = chunk_at(index >> CHUNK_SHIFT);
+		struct slot *slot = &c->slot[index & CHUNK_MASK];
+		uint32_t next = slot->next;
+
+		if (c->nfree < c->carved) {
+			slot->next = keep.head;
+			keep.head = index;
+			keep.n++;
+		}
+		index = next;
+	}
+	sc->clean = keep;
+	for (uint32_t k = 1; k < chunk_count(); k++) {
+		struct chunk *c = chunk_at(k);
+
+		if (!c || c->cls != cls || c->carved == 0 || c->nfree < c->carved)
+			continue;
+		/* Mapped anew in place: gives back page tables, guards and the side table's pages, and
+		 * nobody who still looks at the chunk meets a hole. Carving starts over. */
+		if (mmap(c->map, c->nslots * c->slot_size + PAGE_SIZE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED, -1,
+				 0) == MAP_FAILED)
+			continue; /* still as it was, only the free slots are forgotten */
+		madvise(c->map, c->nslots * c->slot_size + PAGE_SIZE, MADV_NOHUGEPAGE);
+		char *table = (char *)(((uintptr_t)c->slot + PAGE_SIZE - 1) & ~(uintptr_t)(PAGE_SIZE - 1));
+		char *end = (char *)&c->slot[c->nslots];
+
+		if (end > table)
+			madvise(table, (size_t)(end - table), MADV_DONTNEED);
+		c->carved = 0;
+	}
+}
+
+size_t stack_release_all(void)
+{
+	size_t bytes = 0;
+
+	for (int cls = 0; cls < STACK_CLASSES; cls++) {
+		struct stack_class *sc = &wend__stack_classes[cls];
+
+		lock(&sc->lock);
+		if (sc->warm.n) {
+			bytes += release_pages(sc, sc->warm.n);
+			drop_empty_chunks(sc, cls);
+		}
+		unlock(&sc->lock);
+	}
+	return bytes;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/stack_priv.h - what stack.c and guard.c share. */
+#ifndef SCHED_STACK_PRIV_H
+#define SCHED_STACK_PRIV_H
+
+#include "sched/lock.h"
+#include "sched/stack.h"
+
+#define CHUNK_SHIFT 14
+#define CHUNK_SLOTS (1u << CHUNK_SHIFT)
+#define CHUNK_MASK (CHUNK_SLOTS - 1)
+#define CHUNK_MAX (1u << (32 - CHUNK_SHIFT))
+#define CHUNK_BYTES ((size_t)1 << 30)
+
+#define COLOURS 16
+#define TOP_RESERVE 64 /* the canary words of the upper neighbour, and what a capture may over-read */
+#define CANARY 0x77656e642d677264ULL
+
+/* Free slots whose pages are still there: past WARM_MAX a batch is given back. */
+#define WARM_MAX 4096
+#define WARM_BATCH 512
+
+struct chunk {
+	char *map;  /* start of the mapping */
+	char *base; /* first slot */
+	size_t slot_size;
+	uint32_t nslots, carved; /* carved: under the class's lock */
+	uint32_t number;
+	uint32_t nfree; /* scratch of release_all */
+	int cls;
+	struct slot slot[];
+};
+
+struct free_list {
+	uint32_t head; /* slot index, linked by slot.next; valid when n > 0 */
+	uint32_t n;
+};
+
+struct stack_class {
+	struct lock lock;
+	struct free_list warm;  /* pages still there */
+	struct free_list clean; /* pages given back */
+	struct chunk *chunk;    /* where new slots are carved */
+};
+
+extern struct stack_class wend__stack_classes[STACK_CLASSES];
+extern atm_ptr wend__chunks[CHUNK_MAX]; /* written under chunk_lock; entries stay until stack_fini */
+extern atm_u32 wend__chunk_count;       /* likewise; number 0 stays empty, so that no index is 0 */
+extern atm_u64 wend__stack_carved;
+
+static inline struct chunk *chunk_at(uint32_t number)
+{
+	return atm_load_acq(&wend__chunks[number]); /* acq: pairs with chunk_make's store: the header */
+}
+
+static inline uint32_t chunk_count(void)
+{
+	return atm_load_acq(&wend__chunk_count);
+}
+
+static inline char *chunk_slot(const struct chunk *c, uint32_t i)
+{
+	return c->base + (size_t)i * c->slot_size;
+}
+
+static inline struct g *chunk_g(const struct chunk *c, uint32_t i)
+{
+	size_t block = (sizeof(struct g) + 63) & ~(size_t)63;
+
+	return (struct g *)(chunk_slot(c, i) + c->slot_size - TOP_RESERVE - block -
+						(size_t)(i % COLOURS) * 64);
+}
+
+/* Guards slots [first, first + n) and populates their top pages; returns how many may be used. */
+uint32_t guard_slots(struct chunk *c, uint32_t first, uint32_t n);
+
+/* Gives the pages of up to n warm slots back and puts them on the clean list; class lock held. */
+size_t release_pages(struct stack_class *sc, uint32_t n);
+
+#endif
