@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench/team.h - rows that run on threads with roles, the counterpart of bench/rt.h. A team of pthreads is started once,
- * placed as the row says, and does one batch after the other; a batch lasts from the first member's
- * start to the last one's end. An operation's figure is wall time over the operations of all.
+ * bench/team.h - rows that run on threads with roles, the counterpart of bench/rt.h. A team of
+ * pthreads is started once, placed as the row says, and does one batch after the other; a batch
+ * lasts from the first member's start to the last one's end. An operation's figure is wall time over
+ * the operations of all.
  *
  *     TEAM_BENCH(thread_yield, "thread/yield", 2, BENCH_SAME_CPU, yields)
  */
