@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""The report, on the terminal and as Markdown; both from the same cells."""
+import textwrap
+
+from . import ladder, stats
+
+WIDTH = 100
+UNSTEADY = 0.05     # half the range of the rounds over their median: rounds differ by more than 10 %
+PLACES = {"same-cpu": "1 CPU", "two-cpus": "2 CPUs", "free": "free"}
+SCALES = {
+    "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (0, "ns")),
+    "bytes": ((2 ** 30, "GiB"), (2 ** 20, "MiB"), (2 ** 10, "KiB"), (0, "B")),
+}
+
+
+def digits(v):
+    """Three significant digits, no exponent."""
+    a = abs(v)
+    if a >= 99.95:
+        return "{:,.0f}".format(v)
+    if a >= 9.995:
+        return "%.1f" % v
+    if a >= 0.9995:
+        return "%.2f" % v
+    return "%.3f" % v if a >= 0.0995 or a == 0 else "%.2g" % v
+
+
+def show(v, unit="ns"):
+    """A number with the unit that reads best."""
+    if v is None:
+        return "-"
+    if unit == "x":
+        return digits(v) + "x"
+    if unit in SCALES:
+        for scale, name in SCALES[unit]:
+            if abs(v) >= scale * 0.9995:
+                return "%s %s" % (digits(v / (scale or 1)), name)
+    if unit == "count":
+        return "{:,.0f}".format(v) if abs(v) >= 100 or v == int(v) else digits(v)
+    if unit == "percent":
+        return digits(v) + " %"
+    return (digits(v) + " " + unit).strip()
+
+
+def bracket(ci, unit="x"):
+    return "[%s, %s]" % (digits(ci[0]), digits(ci[1])) if ci else "[one round]"
+
+
+def show_ratio(r):
+    return "-" if not r else "%sx %s" % (digits(r[0]), bracket(r[1]))
+
+
+def place(row):
+    if row is None:
+        return ""
+    text = PLACES.get(row.fact("placement"), row.fact("placement") or "?")
+    pinned = row.fact("pinned", "")
+    return text + "!" if pinned.startswith("failed") else text
+
+
+def where(*rows):
+    """Placement and clock, told twice only where the two sides differ."""
+    seen = list(dict.fromkeys((place(r), r.fact("clock") or "wall") for r in rows if r))
+    if len(seen) == 2 and seen[0][1] == seen[1][1]:
+        return "%s|%s %s" % (seen[0][0], seen[1][0], seen[0][1])
+    return " | ".join("%s %s" % s for s in seen)
+
+
+def figure(row, metric, unit):
+    """A row's figure as a cell: the median, ~ where rounds differ by more than 10 %."""
+    if row is None:
+        return "-"
+    if row.status == "skip":
+        return "skipped"
+    if row.status == "fail":
+        return "FAILED"
+    values = list(row.values(metric).values())
+    if not values:
+        return "not run" if row.status is None else "-"
+    s = stats.spread(values)
+    return ("~" if s is not None and s > UNSTEADY else "") + show(stats.median(values), unit)
+
+
+def cells(rung, rows):
+    """A rung's line and what stands under it."""
+    co, th = rows.get(rung.coroutine), rows.get(rung.thread)
+    r = ladder.ratio(th, co, rung.thread_metric, rung.metric)
+    ref = None
+    if co and rung.unit == "ns":
+        ref = ladder.ratio(co, rows.get(ladder.REF), rung.metric, "ns_per_op")
+    main = [rung.title, figure(co, rung.metric, rung.unit),
+            figure(th, rung.thread_metric, rung.unit),
+            show_ratio(r), digits(ref[0]) if ref else "-",
+            where(*[x for x in (co, th) if x and x.status == "ok"])]
+    under = []
+    for label, name in rung.beside:
+        other = rows.get(name)
+        if other is None:
+            continue
+        text = "%s %s" % (label, figure(other, rung.metric, rung.unit))
+        if other.status == "ok":
+            r = ladder.ratio(other, co, rung.metric)
+            text += " (%s%s)" % (show_ratio(r) + ", " if r else "", where(other))
+        under.append(text)
+    for side, row in (("coroutine", co), ("thread", th)):
+        under += notes(row, side)
+    return main, under
+
+
+def notes(row, side=""):
+    """Tails and labels of a row, which do not fit into a cell."""
+    out = []
+    if row is None or row.status != "ok":
+        return out
+    lat = {q: stats.median(list(row.values("lat." + q).values()))
+           for q in ("p50", "p99", "p99.9", "max")}
+    if any(v is not None for v in lat.values()):
+        out.append((side + " waits " if side else "waits ") +
+                   ", ".join("%s %s" % (q, show(v)) for q, v in lat.items() if v is not None) +
+                   " (%s)" % (row.fact("model") or "closed"))
+    label = row.fact("label")
+    if label:
+        out.append("%s%s" % (side + ": " if side else "", label))
+    return out
+
+
+def plain_line(row, rows):
+    """A row that no rung names."""
+    s = ladder.summary(row, rows)
+    base = ""
+    if s["baseline"] and s["ratio"]:
+        base = "%sx %s of %s" % (digits(s["ratio"]), bracket(s["ratio_interval"]), s["baseline"])
+    return [row.name, figure(row, "ns_per_op", "ns"), base or "-",
+            digits(s["ref"]) if s["ref"] else "-", where(row)]
+
+
+# ---- Terminal ------------------------------------------------------------------------------------
+
+LADDER_COLUMNS = ((28, "<"), (11, ">"), (11, ">"), (23, ">"), (6, ">"), (16, "<"))
+OTHER_COLUMNS = ((30, "<"), (11, ">"), (34, "<"), (6, ">"), (14, "<"))
+
+
+def align(texts, columns):
+    return " ".join("{:{}{}}".format(t, side, width)
+                    for t, (width, side) in zip(texts, columns)).rstrip()
+
+
+def wrapped(items, indent):
+    return textwrap.wrap(" · ".join(items), WIDTH, initial_indent=indent,
+                         subsequent_indent=indent, break_long_words=False,
+                         break_on_hyphens=False) if items else []
+
+
+def heading(text):
+    return "---- %s %s" % (text, "-" * max(0, WIDTH - 6 - len(text)))
+
+
+def ladder_text(rows, whole=True):
+    sections, others, absent = ladder.layout(rows)
+    out = []
+    if sections:
+        out += ["", heading("Cost ladder: per operation, median of the rounds"), ""]
+        out.append(align(["", "coroutine", "thread", "thread/coroutine [95 %]", "x ref",
+                          "where, clock"], LADDER_COLUMNS))
+    for name, rungs in sections:
+        out += ["", name]
+        for rung in rungs:
+            main, under = cells(rung, rows)
+            main[0] = "  " + main[0]
+            out.append(align(main, LADDER_COLUMNS))
+            out += wrapped(under, "      ")
+    if others:
+        out += ["", heading("Other rows"), ""]
+        out.append(align(["", "figure", "ratio to its baseline [95 %]", "x ref", "where, clock"],
+                         OTHER_COLUMNS))
+        for name in others:
+            if rows[name].status == "ok":
+                out.append(align(plain_line(rows[name], rows), OTHER_COLUMNS))
+                out += wrapped(notes(rows[name]), "      ")
+    out += ["", *wrapped(legend(rows), "")]
+    out += trouble(rows)
+    if absent and whole:
+        out += ["", *textwrap.wrap("Rungs without a row in this build: " + "; ".join(absent) + ".",
+                                   WIDTH)]
+    return out
+
+
+def legend(rows):
+    ref = rows.get(ladder.REF)
+    out = ["~ the rounds differ by more than 10 %",
+           "[95 %] interval of the ratio, taken round by round",
+           "beside: ratio to the coroutine's figure",
+           "1 CPU: all on one CPU, pinned",
+           "2 CPUs: pinned to two",
+           "free: not pinned"]
+    if ref and ref.status == "ok":
+        out.insert(1, "ref: a locked add on a private line, %s here" %
+                   figure(ref, "ns_per_op", "ns"))
+    return out
+
+
+def trouble(rows):
+    """What was not measured, by reason."""
+    out = []
+    for status, title in (("fail", "FAILED"), ("skip", "Skipped"), (None, "Not reached")):
+        reasons = {}
+        for r in rows.values():
+            if r.status == status:
+                reasons.setdefault(r.reason or "the time was over", []).append(r.name)
+        for reason, names in reasons.items():
+            out += ["", *textwrap.wrap("%s (%s): %s" % (title, reason, ", ".join(names)), WIDTH,
+                                       subsequent_indent="    ", break_on_hyphens=False)]
+    return out
+
+
+def claims_text(judged):
+    out = ["", heading("Verdict on the claims"), ""]
+    for c in judged:
+        out.append("%-12s  %s" % (c["verdict"], c["id"]))
+        out += textwrap.wrap("\"%s\"" % c["claim"], WIDTH, initial_indent="    ",
+                             subsequent_indent="    ")
+        out += textwrap.wrap(c["sentence"], WIDTH, initial_indent="    ", subsequent_indent="    ")
+        for check in c["checks"]:
+            out += textwrap.wrap(check_text(check), WIDTH, initial_indent="      - ",
+                                 subsequent_indent="        ")
+        if c["caveat"]:
+            out += textwrap.wrap(c["caveat"], WIDTH, initial_indent="    ",
+                                 subsequent_indent="    ")
+        out.append("")
+    return out[:-1]
+
+
+def bounds(check):
+    lo, hi, unit = check["min"], check["max"], check["unit"]
+    if lo is not None and hi is not None:
+        return "%s to %s" % (show(lo, unit), show(hi, unit))
+    return "at least " + show(lo, unit) if lo is not None else "at most " + show(hi, unit)
+
+
+def check_text(check):
+    text = "%s: %s" % (check["says"], check["verdict"])
+    if not check["decides"]:
+        # The number that the claim names is judged, but a wrong number alone refutes no claim.
+        text = "%s: %s" % (check["says"], {stats.CONFIRMED: "about right",
+                                           stats.REFUTED: "OFF"}.get(check["verdict"], "open"))
+    if check["value"] is not None:
+        text += ", " + show(check["value"], check["unit"])
+        if check["interval"]:
+            text += " [%s, %s]" % (show(check["interval"][0], check["unit"]),
+                                   show(check["interval"][1], check["unit"]))
+        text += " against " + bounds(check)
+    if check["reason"]:
+        text += " (%s)" % check["reason"]
+    return text
+
+
+# ---- Markdown ------------------------------------------------------------------------------------
+
+def table(head, lines):
+    out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return out + ["| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines]
+
+
+def markdown(machine_lines, warnings, missing, rows, judged, run):
+    out = ["# Cost ladder", "", *["    " + x for x in machine_lines], ""]
+    if run["interrupted"]:
+        out += ["**Interrupted: fewer rounds than planned.**", ""]
+    out += ["- warning: " + w for w in warnings] + ["- missing: " + m for m in missing] + [""]
+    sections, others, _ = ladder.layout(rows)
+    for name, rungs in sections:
+        lines = []
+        for rung in rungs:
+            main, under = cells(rung, rows)
+            lines.append(main + ["; ".join(under)])
+        out += ["## " + name, "", *table(["", "coroutine", "thread", "thread/coroutine [95 %]",
+                                          "x ref", "where, clock", "beside"], lines), ""]
+    if others:
+        lines = [plain_line(rows[n], rows) + ["; ".join(notes(rows[n]))] for n in others]
+        out += ["## Other rows", "", *table(["", "figure", "ratio to its baseline [95 %]", "x ref",
+                                             "where, clock", ""], lines), ""]
+    out += ["; ".join(legend(rows)) + ".", ""]
+    out += [t for t in trouble(rows)] + [""]
+    out += ["## Claims", ""]
+    for c in judged:
+        out += ["**%s** %s: \"%s\"" % (c["verdict"], c["id"], c["claim"]), "", c["sentence"], ""]
+        out += ["- " + check_text(k) for k in c["checks"]] + [""]
+        out += [c["caveat"], ""] if c["caveat"] else []
+    out += ["## Every row", ""]
+    lines = []
+    for r in rows.values():
+        s = ladder.summary(r, rows)
+        lines.append([r.name, figure(r, "ns_per_op", "ns"),
+                      "[%s, %s]" % (show(s["interval"][0]), show(s["interval"][1]))
+                      if s["interval"] else "-",
+                      "%d" % s["rounds_measured"],
+                      "%sx %s of %s" % (digits(s["ratio"]), bracket(s["ratio_interval"]),
+                                        s["baseline"]) if s["ratio"] else "-",
+                      digits(s["ref"]) if s["ref"] else "-", where(r),
+                      r.reason or r.fact("label") or ""])
+    out += table(["row", "figure", "[95 %]", "rounds", "ratio to its baseline [95 %]", "x ref",
+                  "where, clock", "note"], lines)
+    return "\n".join(out) + "\n"

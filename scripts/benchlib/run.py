@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: MIT
+"""Runs rows: one process for each row and round, in random order within a round."""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+
+class Row:
+    """One row of the report and everything it measured."""
+
+    def __init__(self, name, source, definition):
+        self.name = name
+        self.source = source
+        self.definition = definition
+        self.status = None          # ok, skip, fail; None: not run
+        self.reason = None
+        self.rounds = {}            # round number -> the row's JSON object
+        self.seconds = []           # how long its processes took
+
+    def values(self, metric="ns_per_op"):
+        """{round: value}; metric is a path such as counters.bytes or lat.p50."""
+        out = {}
+        for n, data in self.rounds.items():
+            v = find(data, metric)
+            if isinstance(v, (int, float)):
+                out[n] = v
+        return out
+
+    def fact(self, key, default=None):
+        for data in self.rounds.values():
+            if data.get(key) is not None:
+                return data[key]
+        return self.definition.get(key, default)
+
+
+def find(data, metric):
+    """The value at a dotted path. Keys may have dots themselves (p99.9), so the longest match wins."""
+    if not isinstance(data, dict):
+        return None
+    if metric in data:
+        return data[metric]
+    for i in range(len(metric) - 1, 0, -1):
+        if metric[i] == "." and metric[:i] in data:
+            return find(data[metric[:i]], metric[i + 1:])
+    return None
+
+
+class ShimSource:
+    """A program made with bench/shim.cc; prefix goes before the names of its rows."""
+
+    def __init__(self, program, prefix=""):
+        self.program, self.prefix = program, prefix
+
+    def list(self, env):
+        out = subprocess.run([self.program, "--bench_list"], env=env, capture_output=True,
+                             text=True, timeout=60, check=True).stdout
+        rows = []
+        for line in out.splitlines():
+            d = json.loads(line)
+            if d.get("baseline") and self.prefix:
+                d["baseline"] = self.prefix + d["baseline"]
+            rows.append(Row(self.prefix + d["name"], self, d))
+        return rows
+
+    def command(self, row, scratch, min_time):
+        return [self.program, "--bench_row=" + row.name[len(self.prefix):],
+                "--bench_out=" + scratch, "--benchmark_min_time=%.4f" % min_time]
+
+    def parse(self, scratch, stdout):
+        with open(scratch, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        return json.loads(lines[-1]) if lines else None
+
+
+class GoSource:
+    """bench/peers/go, built; the same rows in Go."""
+
+    def __init__(self, program, procs):
+        self.program, self.procs = program, procs
+
+    def list(self, env):
+        out = subprocess.run([self.program, "-list"], env=env, capture_output=True, text=True,
+                             timeout=60, check=True).stdout
+        rows = []
+        for name in out.split():
+            rows.append(Row(name, self, {"name": name, "placement": "free", "clock": "wall"}))
+        return rows
+
+    def command(self, row, scratch, min_time):
+        cmd = [self.program, "-rows", "^" + re.escape(row.name) + "$", "-json"]
+        return cmd + (["-procs", str(self.procs)] if self.procs else [])
+
+    def parse(self, scratch, stdout):
+        lines = [line for line in stdout.splitlines() if line.startswith("{")]
+        if not lines:
+            return None
+        d = json.loads(lines[-1])
+        d["counters"] = d.pop("extra", None) or {}
+        d.setdefault("status", "ok")
+        return d
+
+
+def build_go(root, build, missing):
+    """The Go peer's program, built where Go is; None with the reason added to missing."""
+    folder = os.path.join(root, "bench", "peers", "go")
+    if not os.path.exists(os.path.join(folder, "go.mod")):
+        return None
+    go = shutil.which("go") or (os.path.exists("/usr/local/go/bin/go") and "/usr/local/go/bin/go")
+    if not go:
+        missing.append("go: not found, so Go's own rows are missing (package golang-go)")
+        return None
+    program = os.path.join(build, "bench", "wend-bench-go")
+    env = dict(os.environ, GOFLAGS="-mod=mod", GOTOOLCHAIN="local", GOPROXY="off",
+               CGO_ENABLED="0")
+    env.setdefault("HOME", build)
+    try:
+        out = subprocess.run([go, "build", "-o", program, "."], cwd=folder, env=env,
+                             capture_output=True, text=True, timeout=180, check=False)
+    except (OSError, subprocess.SubprocessError) as e:
+        missing.append("go: the build did not run: %s" % e)
+        return None
+    if out.returncode:
+        missing.append("go: bench/peers/go does not build: " + out.stderr.strip().split("\n")[-1])
+        return None
+    return program
+
+
+class Plan:
+    """How long to measure, and how often."""
+
+    def __init__(self, rows, full, budget=None):
+        self.full = full
+        self.budget = budget or (1020 if full else 140)
+        n = max(1, len(rows))
+        self.rounds = max(5, min(20 if full else 10, int(self.budget / (n * 0.35))))
+        per_run = self.budget / (n * self.rounds)
+        # google-benchmark spends about as much again on finding the number of iterations.
+        self.min_time = min(1.0 if full else 0.25, max(0.01, (per_run - 0.03) / 2.2))
+        self.timeout = 300 if full else 60
+        # A slow row may have this much of the budget; its rounds are fewer.
+        self.share = max(4 * self.budget / n, self.budget / 25)
+
+    def wants(self, row, round_):
+        """Whether a row that took so long is worth another round; three are had at any price that
+        the budget can pay."""
+        if row.status in ("skip", "fail"):
+            return False
+        if round_ < 3 or not row.seconds:
+            return True
+        return sum(row.seconds) + max(row.seconds) <= self.share
+
+
+class Progress:
+    """One line that is rewritten on a terminal; every tenth second a line elsewhere."""
+
+    def __init__(self, total, budget, out=sys.stderr):
+        self.total, self.budget, self.out = total, budget, out
+        self.start = time.monotonic()
+        self.done = 0
+        self.tty = out.isatty()
+        self.last = 0.0
+
+    def show(self, row, round_, left):
+        now = time.monotonic()
+        elapsed = now - self.start
+        text = "%3d of %d  round %d  %3.0f s, about %.0f s left  %s" % (
+            self.done + 1, self.total, round_ + 1, elapsed, max(left, 0), row.name)
+        if self.tty:
+            width = shutil.get_terminal_size().columns - 1
+            self.out.write("\r\x1b[K" + text[:width])
+            self.out.flush()
+        elif now - self.last >= 10 or not self.done:
+            self.out.write(text + "\n")
+            self.out.flush()
+            self.last = now
+
+    def end(self):
+        if self.tty:
+            self.out.write("\r\x1b[K")
+            self.out.flush()
+
+
+def stop(process):
+    """Ends a process and what it started. It leads a group of its own."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def run_once(row, min_time, timeout, env, cpus, tmp):
+    """One process. Returns the row's object, whatever happened."""
+    scratch = os.path.join(tmp, "row.json")
+    if os.path.exists(scratch):
+        os.unlink(scratch)
+    command = row.source.command(row, scratch, min_time)
+
+    def prepare():
+        os.sched_setaffinity(0, cpus)
+
+    try:
+        # Its own group, so that Ctrl-C is ours to pass on and a time-out ends all of it.
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True,
+                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                   start_new_session=True, preexec_fn=prepare)
+    except OSError as e:
+        return {"status": "fail", "reason": "cannot start: %s" % e}
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        stop(process)
+        process.communicate()
+        return {"status": "fail", "reason": "no end after %d s, killed" % timeout}
+    except BaseException:
+        stop(process)
+        raise
+    data = None
+    try:
+        data = row.source.parse(scratch, stdout)
+    except (OSError, ValueError):
+        pass
+    # google-benchmark's warning about itself explains nothing.
+    said = [x for x in stderr.strip().splitlines() if "Library was built as DEBUG" not in x]
+    last = said[-1] if said else ""
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        return {"status": "fail", "reason": ("%s. %s" % (name, last)).strip()}
+    if data is None:
+        return {"status": "fail",
+                "reason": ("exit status %d and no result. %s" % (process.returncode, last)).strip()}
+    if process.returncode and data.get("status") == "ok":
+        return {"status": "fail", "reason": "exit status %d. %s" % (process.returncode, last)}
+    return data
+
+
+def record(row, round_, data, seconds):
+    row.seconds.append(seconds)
+    if data["status"] == "ok":
+        row.rounds[round_] = data
+        if row.status is None:
+            row.status = "ok"
+    elif row.status != "fail":
+        # A row that failed once has failed, whatever its other rounds did.
+        row.status, row.reason = data["status"], data.get("reason", "no reason given")
+
+
+def measure(rows, plan, env, cpus, progress=None, rng=None):
+    """All rounds, as far as the budget goes. Returns (rounds begun, interrupted)."""
+    rng = rng or random.Random()
+    start = time.monotonic()
+    progress = progress or Progress(len(rows) * plan.rounds, plan.budget)
+    begun = 0
+    with tempfile.TemporaryDirectory(prefix="wend-bench-") as tmp:
+        try:
+            for n in range(plan.rounds):
+                todo = [r for r in rows if plan.wants(r, n)]
+                rng.shuffle(todo)
+                begun = n + 1 if todo else begun
+                for i, row in enumerate(todo):
+                    took = time.monotonic() - start
+                    guess = max(row.seconds) if row.seconds else 0
+                    if n and took + guess > plan.budget:
+                        progress.done += 1
+                        continue
+                    each = took / progress.done if progress.done else 0
+                    left = min(plan.budget - took,
+                               each * (len(todo) - i + (plan.rounds - n - 1) * len(todo)))
+                    progress.show(row, n, left if each else plan.budget)
+                    before = time.monotonic()
+                    data = run_once(row, plan.min_time, plan.timeout, env, cpus, tmp)
+                    record(row, n, data, time.monotonic() - before)
+                    progress.done += 1
+        except KeyboardInterrupt:
+            progress.end()
+            return begun, True
+    progress.end()
+    return begun, False
