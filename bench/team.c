@@ -89,8 +89,13 @@ void team_bench(bench *b)
 	pthread_barrier_init(&team.start, NULL, (unsigned)made + 1);
 	pthread_barrier_init(&team.end, NULL, (unsigned)made + 1);
 	pthread_mutex_unlock(&team.lock);
-	while (made == row->threads && (n = bench_next(b)) != 0)
+	while (made == row->threads && (n = bench_next(b)) != 0) {
+		if (row->before && !row->before(&team, n))
+			break;
 		bench_time(b, batch(&team, n));
+		if (row->after)
+			row->after(&team);
+	}
 	batch(&team, 0);
 	while (made-- > 0)
 		pthread_join(team.members[made].thread, NULL);

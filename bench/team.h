@@ -22,6 +22,10 @@ struct team_row {
 	enum bench_placement place;
 	/* Member `self` does its part of n operations in all. */
 	void (*work)(struct team *team, int self, uint64_t n);
+	/* On the benchmark's thread, untimed, around each batch; NULL: nothing to do. `before` says false
+	 * to give up, when it has failed the row. */
+	bool (*before)(struct team *team, uint64_t n);
+	void (*after)(struct team *team);
 };
 
 struct team {
@@ -36,7 +40,10 @@ struct team {
 };
 
 #define TEAM_BENCH(ident, str, k, where, fn, ...)                                                 \
-	static struct team_row team_row_##ident = {.threads = (k), .place = (where), .work = (fn)};   \
+	TEAM_BENCH_AROUND(ident, str, k, where, fn, NULL, NULL, __VA_ARGS__)
+#define TEAM_BENCH_AROUND(ident, str, k, where, fn, first, last, ...)                             \
+	static struct team_row team_row_##ident = {                                                   \
+		.threads = (k), .place = (where), .work = (fn), .before = (first), .after = (last)};      \
 	BENCH_NAMED(ident, str, .run = team_bench, .user = &team_row_##ident, .placement = (where),   \
 				.flags = BENCH_MANUAL_TIME, __VA_ARGS__)
 

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bench_create.c - as many as asked for, created until all of them are parked, then woken and ended:
+ * time and memory per coroutine and per thread, what is left afterwards, and where each kind stops
+ * and why. It never endangers the machine: coroutines up to half of the memory that is free; threads up to half
+ * of the room that the tightest limit leaves and half of that memory.
+ */
+#include "bench/host.h"
+#include "bench/rt.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Upper estimates, for the limits only. */
+#define COROUTINE_BYTES 4608
+#define THREAD_BYTES ((uint64_t)48 << 10)
+
+/* What memory was before, or what each of `count` took since. */
+struct memory {
+	uint64_t rss, pte, available;
+};
+
+static struct memory memory_now(void)
+{
+	return (struct memory){host_rss(), host_pte(), host_available()};
+}
+
+static double each(uint64_t before, uint64_t after, uint64_t count)
+{
+	return count ? ((double)after - (double)before) / (double)count : 0;
+}
+
+static void count_memory(bench *b, const struct memory *before, uint64_t count)
+{
+	struct memory now = memory_now();
+
+	bench_count(b, "created", (double)count, BENCH_VALUE);
+	bench_count(b, "rss_bytes_each", each(before->rss, now.rss, count), BENCH_VALUE);
+	bench_count(b, "pte_bytes_each", each(before->pte, now.pte, count), BENCH_VALUE);
+	/* All that the machine has less, the kernel's own share included; other programs disturb it. */
+	bench_count(b, "machine_bytes_each", each(now.available, before->available, count),
+				BENCH_VALUE);
+}
+
+static void count_left(bench *b, const struct memory *before)
+{
+	bench_count(b, "rss_before_bytes", (double)before->rss, BENCH_VALUE);
+	bench_count(b, "rss_left_bytes", (double)host_rss() - (double)before->rss, BENCH_VALUE);
+}
+
+/* Lowers *count to what half of the memory allows; says so in `why`. */
+static void limit_by_memory(uint64_t *count, uint64_t bytes, char *why, size_t size)
+{
+	uint64_t most = host_available() / 2 / bytes;
+
+	if (most < *count) {
+		*count = most;
+		snprintf(why, size, "stopped at half of the free memory");
+	}
+}
+
+/* ---- Coroutines ---------------------------------------------------------------------------------- */
+
+struct crowd {
+	wend_waitgroup here, gate, over;
+};
+
+static void stand(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	wend_waitgroup_done(&crowd->here);
+	wend_waitgroup_wait(&crowd->gate);
+	wend_waitgroup_done(&crowd->over);
+}
+
+/* An operation is the creation of all. */
+static void coroutines(struct rt *rt, uint64_t n)
+{
+	struct crowd crowd = WEND_ZERO;
+	uint64_t want = (uint64_t)bench_arg(rt->b, 0), made = 0, from;
+	char why[160] = "all that were asked for";
+	struct memory before;
+	int rc = 0;
+
+	limit_by_memory(&want, COROUTINE_BYTES, why, sizeof why);
+	wend_release_memory();
+	before = memory_now();
+	wend_waitgroup_add(&crowd.gate, 1);
+	rt_begin(rt);
+	while (made < want) {
+		wend_waitgroup_add(&crowd.here, 1);
+		wend_waitgroup_add(&crowd.over, 1);
+		rc = wend_go(stand, &crowd);
+		if (rc != 0) {
+			wend_waitgroup_done(&crowd.here);
+			wend_waitgroup_done(&crowd.over);
+			snprintf(why, sizeof why, "wend_go: %s", strerror(-rc));
+			break;
+		}
+		made++;
+	}
+	wend_waitgroup_wait(&crowd.here);
+	rt_end(rt);
+	count_memory(rt->b, &before, made);
+	bench_items(rt->b, made);
+	bench_label(rt->b, why);
+	from = bench_now();
+	wend_waitgroup_done(&crowd.gate);
+	wend_waitgroup_wait(&crowd.over);
+	bench_count(rt->b, "wake_and_end_ns_each", each(from, bench_now(), made), BENCH_VALUE);
+	wend_release_memory();
+	count_left(rt->b, &before);
+	if (made == 0)
+		rt_fail(rt, "%s", why);
+}
+RT_BENCH_FLAGS(create_parked, "create/parked", 1, BENCH_SAME_CPU, coroutines, BENCH_ONCE,
+			   .args = {{100000}}, .nargs = 1, .baseline = "thread/create_parked/2000")
+RT_BENCH_FLAGS(create_parked_p2, "create/parked_p2", 2, BENCH_TWO_CPUS, coroutines, BENCH_ONCE,
+			   .args = {{100000}}, .nargs = 1, .baseline = "thread/create_parked/2000")
+RT_BENCH_FLAGS(create_parked_full, "create/parked", 1, BENCH_SAME_CPU, coroutines,
+			   BENCH_ONCE | BENCH_FULL_ONLY, .args = {{1000000}}, .nargs = 1,
+			   .baseline = "thread/create_parked/40000")
+RT_BENCH_FLAGS(claim_coroutines, "claims/create_many", 1, BENCH_SAME_CPU, coroutines, BENCH_ONCE,
+			   .args = {{1000000}}, .nargs = 1)
+
+/* ---- Threads ------------------------------------------------------------------------------------- */
+
+struct hall {
+	atm_u32 here, open;
+};
+
+static void *stand_thread(void *arg)
+{
+	struct hall *hall = arg;
+
+	atm_add_sc(&hall->here, 1);
+	while (atm_load_acq(&hall->open) == 0)
+		host_futex_wait(&hall->open, 0);
+	return NULL;
+}
+
+static void threads(bench *b)
+{
+	uint64_t want = (uint64_t)bench_arg(b, 0), made = 0, room, from;
+	struct hall hall = {.here = {0}};
+	char why[160] = "all that were asked for";
+	const char *limit;
+	struct memory before;
+	pthread_t *thread;
+
+	room = host_thread_room(&limit);
+	if (room / 2 < want) {
+		want = room / 2;
+		snprintf(why, sizeof why, "stopped at half of the room that %s leaves", limit);
+	}
+	limit_by_memory(&want, THREAD_BYTES, why, sizeof why);
+	thread = calloc(want + 1, sizeof *thread);
+	if (!thread) {
+		bench_fail(b, "out of memory");
+		return;
+	}
+	if (bench_next(b) == 0)
+		goto out;
+	before = memory_now();
+	from = bench_now();
+	while (made < want) {
+		int rc = pthread_create(&thread[made], NULL, stand_thread, &hall);
+
+		if (rc != 0) {
+			snprintf(why, sizeof why, "pthread_create: %s", strerror(rc));
+			break;
+		}
+		made++;
+	}
+	while (atm_load_acq(&hall.here) < made)
+		sched_yield();
+	bench_time(b, bench_now() - from);
+	count_memory(b, &before, made);
+	bench_count(b, "room", (double)room, BENCH_VALUE);
+	bench_items(b, made);
+	bench_label(b, why);
+	from = bench_now();
+	atm_store_rel(&hall.open, 1);
+	host_futex_wake(&hall.open, (int)made);
+	for (uint64_t i = 0; i < made; i++)
+		pthread_join(thread[i], NULL);
+	bench_count(b, "wake_and_end_ns_each", each(from, bench_now(), made), BENCH_VALUE);
+	count_left(b, &before);
+	bench_next(b);
+	if (made == 0)
+		bench_fail(b, "%s", why);
+out:
+	free(thread);
+}
+#define THREADS(ident, str, k, extra)                                                             \
+	BENCH_NAMED(ident, str, .run = threads, .args = {{k}}, .nargs = 1,                            \
+				.flags = BENCH_MANUAL_TIME | BENCH_ONCE | (extra))
+THREADS(thread_parked, "thread/create_parked", 2000, 0)
+THREADS(thread_parked_full, "thread/create_parked", 40000, BENCH_FULL_ONLY)
+THREADS(claim_threads, "claims/create_many_threads", 2000, 0)
+THREADS(claim_threads_full, "claims/create_many_threads", 40000, BENCH_FULL_ONLY)
