@@ -45,15 +45,15 @@ def compile_(text):
         return name
 
     tree = ast.parse(TOKEN.sub(variable, text), mode="eval").body
-    check_syntax(tree, text)
+    check_syntax(tree, text, names)
     return tree, names
 
 
-def check_syntax(node, text):
+def check_syntax(node, text, names):
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        check_syntax(node.left, text)
-        check_syntax(node.right, text)
-    elif not (isinstance(node, ast.Name) or
+        check_syntax(node.left, text, names)
+        check_syntax(node.right, text, names)
+    elif not ((isinstance(node, ast.Name) and node.id in names) or
               (isinstance(node, ast.Constant) and isinstance(node.value, (int, float)))):
         raise ValueError("not understood: %r" % text)
 

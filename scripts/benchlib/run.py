@@ -135,7 +135,7 @@ def build_go(root, build, missing):
 class Plan:
     """How long to measure, and how often."""
 
-    def __init__(self, rows, full, budget=None):
+    def __init__(self, rows, full, budget=None, timeout=None):
         self.full = full
         self.budget = budget or (1020 if full else 140)
         n = max(1, len(rows))
@@ -143,7 +143,7 @@ class Plan:
         per_run = self.budget / (n * self.rounds)
         # google-benchmark spends about as much again on finding the number of iterations.
         self.min_time = min(1.0 if full else 0.25, max(0.01, (per_run - 0.03) / 2.2))
-        self.timeout = 300 if full else 60
+        self.timeout = timeout or (300 if full else 60)
         # A slow row may have this much of the budget; its rounds are fewer.
         self.share = max(4 * self.budget / n, self.budget / 25)
 
@@ -218,7 +218,7 @@ def run_once(row, min_time, timeout, env, cpus, tmp):
     except subprocess.TimeoutExpired:
         stop(process)
         process.communicate()
-        return {"status": "fail", "reason": "no end after %d s, killed" % timeout}
+        return {"status": "fail", "reason": "no end after %g s, killed" % timeout}
     except BaseException:
         stop(process)
         raise

@@ -33,7 +33,11 @@ def spread(values):
 def interval(values, seed=1):
     """95 % interval of the median: bootstrap over rounds, or, with fewer than ENOUGH rounds,
     Student's t (on logarithms where all are positive), which is wide as it should be. None for
-    fewer than two values."""
+    fewer than two values.
+
+    The bootstrap of a median comes out short with few rounds (with seven it holds the truth in 87 %
+    of cases), so it is widened to the order statistics between which the median lies for certain
+    that often."""
     n = len(values)
     if n < 2:
         return None
@@ -42,7 +46,19 @@ def interval(values, seed=1):
     rng = random.Random(seed)
     medians = sorted(median([values[rng.randrange(n)] for _ in range(n)])
                      for _ in range(RESAMPLES))
-    return medians[int(RESAMPLES * 0.025)], medians[int(RESAMPLES * 0.975)]
+    ordered, k = sorted(values), _rank(n)
+    return (min(ordered[k], medians[int(RESAMPLES * 0.025)]),
+            max(ordered[n - 1 - k], medians[int(RESAMPLES * 0.975)]))
+
+
+def _rank(n):
+    """The greatest k such that the k-th smallest (from 0) and its mirror image cover the median in
+    92.5 % of cases or more."""
+    outside, k = 2.0 / 2 ** n, 0
+    while outside + 2.0 * math.comb(n, k + 1) / 2 ** n <= 0.075:
+        k += 1
+        outside += 2.0 * math.comb(n, k) / 2 ** n
+    return k
 
 
 def _student(values):

@@ -40,6 +40,21 @@ BENCH_NAMED(empty, "time/empty", .run = empty, .min_time = 0.05)
 BENCH_NAMED(empty_base, "time/empty_base", .run = empty, .min_time = 0.05,
 	.baseline = "time/empty")
 
+/* The same loop timed by itself: what wall_ns has on top of `direct` is the shim's. */
+static void overhead(bench *b)
+{
+	uint64_t n;
+
+	while ((n = bench_next(b))) {
+		uint64_t start = bench_now();
+
+		for (uint64_t i = 0; i < n; i++)
+			BENCH_CLOBBER();
+		bench_count(b, "direct", (double)(bench_now() - start), BENCH_PER_OP);
+	}
+}
+BENCH_NAMED(overhead, "time/overhead", .run = overhead, .iterations = 10000000, .threads = {1, 2})
+
 static void paused(bench *b)
 {
 	uint64_t n;

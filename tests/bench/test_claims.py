@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""Claims: expressions, verdicts, and the claims that are shipped."""
+import os
+import unittest
+
+import common
+from benchlib import claims, ladder, report, run, stats
+
+
+def row(name, values, **extra):
+    r = run.Row(name, None, {"name": name})
+    for n, v in enumerate(values):
+        r.rounds[n] = dict({"name": name, "ns_per_op": v}, **extra)
+    r.status = "ok"
+    return r
+
+
+def rows(**named):
+    return {k.replace("__", "/"): row(k.replace("__", "/"), v) for k, v in named.items()}
+
+
+def claim(metric="[thread/yield] / [yield/2]", **bounds):
+    check = dict({"says": "ratio", "metric": metric, "unit": "x"}, **bounds)
+    return {"id": "t", "claim": "so they say", "checks": [check],
+            "sentence": "<[yield/2]> against <[thread/yield]>, <[thread/yield] / [yield/2]|x>"}
+
+
+GOOD = rows(yield__2=[10, 11, 10, 10, 12], thread__yield=[900, 950, 940, 910, 1000])
+
+
+class Expressions(unittest.TestCase):
+    def value(self, text, r=None, facts=None):
+        return claims.evaluate(text, GOOD if r is None else r, facts or {})
+
+    def test_arithmetic_is_done_round_by_round(self):
+        self.assertEqual(self.value("[thread/yield] / [yield/2]")[0], 90)
+        self.assertEqual(self.value("([thread/yield] - [yield/2]) * 2 + 1")[0], 1781)
+
+    def test_metrics(self):
+        r = {"m": row("m", [1, 1, 1], counters={"bytes.each": 4096}, lat={"p99.9": 7})}
+        self.assertEqual(self.value("[m].counters.bytes.each", r), [4096] * 3)
+        self.assertEqual(self.value("[m].lat.p99.9", r), [7] * 3)
+
+    def test_facts(self):
+        self.assertEqual(self.value("{regs}", {}, {"regs": "3"})[0], 3)
+        with self.assertRaises(claims.Missing):
+            self.value("{regs}", {}, {})
+
+    def test_only_common_rounds(self):
+        r = rows(a=[1, 2, 3], b=[1, 1, 1])
+        del r["a"].rounds[1]
+        self.assertEqual(self.value("[a] / [b]", r), [1, 3])
+
+    def test_nothing_but_arithmetic(self):
+        for text in ("__import__('os')", "[a] ** 2", "[a].__class__()", "[a] if 1 else 2", "x"):
+            with self.assertRaises((ValueError, SyntaxError)):
+                claims.compile_(text)
+
+
+class Verdicts(unittest.TestCase):
+    def judge(self, c, r=None):
+        return claims.judge(c, GOOD if r is None else r, {}, report.show)
+
+    def test_confirmed(self):
+        j = self.judge(claim(min=5))
+        self.assertEqual(j["verdict"], stats.CONFIRMED)
+        self.assertEqual(j["sentence"], "10.0 ns against 940 ns, 90.0x")
+
+    def test_refuted(self):
+        self.assertEqual(self.judge(claim(min=500))["verdict"], stats.REFUTED)
+        self.assertEqual(self.judge(claim(max=5))["verdict"], stats.REFUTED)
+
+    def test_astride_is_inconclusive_and_says_so(self):
+        j = self.judge(claim(min=88))
+        self.assertEqual(j["verdict"], stats.INCONCLUSIVE)
+        self.assertIn("astride", j["reason"])
+
+    def test_missing_row(self):
+        j = self.judge(claim(min=5), rows(yield__2=[1, 2, 3]))
+        self.assertEqual(j["verdict"], stats.INCONCLUSIVE)
+        self.assertEqual(j["reason"], "there is no row thread/yield")
+        self.assertIn("(not measured)", j["sentence"])
+
+    def test_skipped_and_failed_rows(self):
+        for status, word in (("skip", "was skipped"), ("fail", "failed")):
+            r = rows(yield__2=[1, 2, 3], thread__yield=[5, 6, 7])
+            r["thread/yield"].status, r["thread/yield"].reason = status, "because"
+            j = self.judge(claim(min=5), r)
+            self.assertEqual(j["verdict"], stats.INCONCLUSIVE)
+            self.assertIn(word + ": because", j["reason"])
+
+    def test_two_rounds_decide_nothing(self):
+        j = self.judge(claim(min=5), rows(yield__2=[10, 10], thread__yield=[900, 900]))
+        self.assertEqual(j["verdict"], stats.INCONCLUSIVE)
+        self.assertIn("2 rounds", j["reason"])
+
+    def test_a_wrong_number_alone_does_not_refute(self):
+        c = claim(min=5)
+        c["checks"].append({"says": "the claim's 200 ns", "metric": "[yield/2]", "unit": "ns",
+                            "min": 100, "max": 400, "decides": False})
+        j = self.judge(c)
+        self.assertEqual(j["verdict"], stats.CONFIRMED)
+        self.assertEqual(j["checks"][1]["verdict"], stats.REFUTED)
+        self.assertIn("OFF", report.check_text(j["checks"][1]))
+
+
+class Shipped(unittest.TestCase):
+    def setUp(self):
+        self.claims = claims.load(os.path.join(common.ROOT, "results", "claims.json"))
+
+    def test_there_are_five(self):
+        self.assertEqual(len(self.claims), 5)
+        self.assertEqual(len({c["id"] for c in self.claims}), 5)
+
+    def test_nothing_measured_is_inconclusive_with_a_reason(self):
+        for c in self.claims:
+            j = claims.judge(c, {}, {}, report.show)
+            self.assertEqual(j["verdict"], stats.INCONCLUSIVE, c["id"])
+            self.assertTrue(j["reason"], c["id"])
+
+    def test_each_can_be_refuted_and_confirmed(self):
+        """Values far on either side of every bound: a check that cannot fail proves nothing."""
+        for c in self.claims:
+            for check in c["checks"]:
+                bad = 0 if check.get("min") is not None else check["max"] * 10 + 1
+                good = check["min"] if check.get("min") is not None else check["max"]
+                self.assertEqual(stats.verdict((bad, bad), check.get("min"), check.get("max")),
+                                 stats.REFUTED, check["says"])
+                self.assertEqual(stats.verdict((good, good), check.get("min"), check.get("max")),
+                                 stats.CONFIRMED, check["says"])
+
+
+class Report(unittest.TestCase):
+    def test_units(self):
+        for v, unit, text in ((0.5, "ns", "0.500 ns"), (2.7, "ns", "2.70 ns"), (946, "ns", "946 ns"),
+                              (37000, "ns", "37.0 us"), (1.24e9, "ns", "1.24 s"),
+                              (999.9, "ns", "1.00 us"), (4096, "bytes", "4.00 KiB"),
+                              (1234567, "count", "1,234,567"), (94.4, "x", "94.4x")):
+            self.assertEqual(report.show(v, unit), text)
+
+    def test_every_row_is_somewhere(self):
+        r = dict(GOOD, **rows(some__thing=[1, 2, 3]))
+        r["lost"] = run.Row("lost", None, {"name": "lost"})
+        r["bad"] = run.Row("bad", None, {"name": "bad"})
+        r["bad"].status, r["bad"].reason = "fail", "broke"
+        text = "\n".join(report.ladder_text(r))
+        for word in ("yield, 2", "some/thing", "Not reached", "lost", "FAILED (broke): bad"):
+            self.assertIn(word, text)
+
+    def test_lines_fit(self):
+        for line in report.ladder_text(GOOD) + report.claims_text(
+                [claims.judge(claim(min=5), GOOD, {}, report.show)]):
+            self.assertLessEqual(len(line), report.WIDTH)
+
+    def test_no_row_stands_twice_in_the_ladder_as_a_coroutine(self):
+        seen = [rung.coroutine + rung.metric for _, rungs in ladder.LADDER for rung in rungs]
+        self.assertEqual(len(seen), len(set(seen)))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""scripts/bench as a user runs it, on the rows of rows.c."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from common import ROOT, ROWS
+
+BENCH = os.path.join(ROOT, "scripts", "bench")
+
+
+class Driver(unittest.TestCase):
+    def setUp(self):
+        self.out = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.out)
+
+    def command(self, pattern, *more):
+        return [sys.executable, "-B", BENCH, "--program", ROWS, "--out", self.out, "--filter",
+                pattern, *more]
+
+    def run_bench(self, pattern, *more, **kw):
+        env = {k: v for k, v in os.environ.items() if k not in ("FILTER", "BENCH", "PROCS")}
+        env.update(kw.pop("env", {}))
+        return subprocess.run(self.command(pattern, *more), capture_output=True, text=True,
+                              timeout=50, check=False, env=env, **kw)
+
+    def data(self):
+        with open(os.path.join(self.out, "latest.json"), encoding="utf-8") as f:
+            d = json.load(f)
+        return d, {r["name"]: r for r in d["rows"]}
+
+    def test_a_good_run(self):
+        p = self.run_bench("time/(empty|manual)", "--budget", "3")
+        self.assertEqual(p.returncode, 0, p.stdout + p.stderr)
+        d, rows = self.data()
+        self.assertEqual(sorted(rows), ["time/empty", "time/empty_base", "time/manual"])
+        self.assertGreaterEqual(rows["time/manual"]["summary"]["rounds_measured"], 5)
+        self.assertEqual(rows["time/empty_base"]["summary"]["baseline"], "time/empty")
+        self.assertEqual(len(rows["time/empty_base"]["summary"]["ratio_interval"]), 2)
+        self.assertEqual(len(d["claims"]), 5)
+        self.assertFalse(d["run"]["interrupted"])
+        for text in ("google-benchmark 1", "Verdict on the claims", "latest.json", "latest.md"):
+            self.assertIn(text, p.stdout)
+        self.assertTrue(os.path.exists(os.path.join(self.out, "latest.md")))
+
+    def test_failures_fail_and_the_others_still_run(self):
+        p = self.run_bench("end/(fail|leaves|crash)|time/manual", "--budget", "2")
+        self.assertEqual(p.returncode, 1)
+        _, rows = self.data()
+        self.assertEqual(rows["time/manual"]["status"], "ok")
+        self.assertEqual(rows["end/crash"]["status"], "fail")
+        self.assertIn("SIGABRT", rows["end/crash"]["reason"])
+        self.assertEqual(rows["end/fail/threads:1"]["reason"], "broke at 7")
+        self.assertIn("5 rows FAILED", p.stdout)
+
+    def test_a_row_that_hangs_is_ended(self):
+        p = self.run_bench("end/hang|time/manual", "--budget", "2", "--timeout", "1")
+        self.assertEqual(p.returncode, 1)
+        _, rows = self.data()
+        self.assertIn("no end after 1 s", rows["end/hang"]["reason"])
+        self.assertEqual(rows["time/manual"]["status"], "ok")
+
+    def test_skips_are_named_and_no_failure(self):
+        p = self.run_bench("end/skip", "--budget", "1")
+        self.assertEqual(p.returncode, 0)
+        self.assertIn("Skipped (no luck here): end/skip/threads:1, end/skip/threads:2",
+                      p.stdout.replace("\n    ", " "))
+
+    def test_one_cpu(self):
+        p = self.run_bench("place/", "--budget", "2", env={"PROCS": "1"})
+        self.assertEqual(p.returncode, 0, p.stdout)
+        _, rows = self.data()
+        self.assertEqual(rows["place/two"]["status"], "skip")
+        self.assertIn("one is allowed", rows["place/two"]["reason"])
+        self.assertEqual(rows["place/same"]["status"], "ok")
+
+    def test_interrupt_keeps_what_was_measured(self):
+        p = subprocess.Popen(self.command("time/sleep|time/manual", "--budget", "60"),
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(2.5)
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=20)
+        self.assertEqual(p.returncode, 130, out + err)
+        d, rows = self.data()
+        self.assertTrue(d["run"]["interrupted"])
+        self.assertIn("INTERRUPTED", out)
+        self.assertIn("Other rows", out)
+        self.assertTrue(any(r["status"] == "ok" for r in rows.values()))
+        with open(os.path.join(self.out, "latest.md"), encoding="utf-8") as f:
+            self.assertIn("Interrupted", f.read())
+
+    def test_wrong_arguments(self):
+        self.assertEqual(self.run_bench("no_such_row").returncode, 2)
+        self.assertEqual(self.run_bench("(").returncode, 2)
+        self.assertEqual(self.run_bench("x", "--build", "/nowhere").returncode, 2)
+        self.assertIn("FILTER=regex", self.run_bench("x", "--help").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
