@@ -4,6 +4,7 @@
  * rows push and pop the only item, which the owner must guard against thieves; the others have more
  * below. Against a Chase-Lev with CK's fence, CK's rings and stack, and Go's run queue (peers/ck.c).
  */
+#include "atomics/deque.h"
 #include "bench/bench.h"
 #include "wend/deque.h"
 
@@ -61,6 +62,41 @@ OWNER(push_take_asym, "deque/push_take_asym", WEND_DEQUE_ASYM, true, RESIDENT)
 OWNER(push_take_full, "deque/push_take_full", WEND_DEQUE_FULL, true, RESIDENT)
 OWNER(last_asym, "deque/push_pop_last_asym", WEND_DEQUE_ASYM, false, 0)
 OWNER(last_full, "deque/push_pop_last_full", WEND_DEQUE_FULL, false, 0)
+
+/* The same structure as the scheduler uses it: inlined, and by value within the P. What is spawned
+ * goes in and out at the bottom, what gave way goes round. */
+static void run_queue(bench *b)
+{
+	const struct setting *s = bench_user(b);
+	static struct deque d; /* like a P's: aligned, and constant in address */
+	bool ok = true;
+	void *item;
+	uint64_t n;
+
+	wend__asym_probe();
+	if (deque_init(&d, 0, wend__asym_on) != 0) {
+		bench_fail(b, "no memory for a run queue");
+		return;
+	}
+	for (int i = 0; i < RESIDENT / 2; i++)
+		ok &= deque_push(&d, &d) == 0;
+	while ((n = bench_next(b)) != 0) {
+		for (uint64_t i = 0; i < n; i++) {
+			ok &= deque_push(&d, &d) == 0;
+			ok &= s->fifo ? deque_take(&d, &item) : deque_pop(&d, &item);
+		}
+	}
+	if (!ok)
+		bench_fail(b, "an item was lost");
+	deque_destroy(&d);
+}
+
+#define RUNQ(ident, str, ...)                                                                     \
+	static struct setting ident = {__VA_ARGS__};                                                  \
+	BENCH_NAMED(ident, str, .run = run_queue, .user = &ident, .placement = BENCH_SAME_CPU,        \
+				.baseline = "runq/go_algorithm")
+RUNQ(runq_fifo, "runq/put_get", WEND_DEQUE_AUTO, true, 0)
+RUNQ(runq_lifo, "runq/put_get_newest", WEND_DEQUE_AUTO, false, 0)
 
 /* One item per visit. The deque is refilled outside the timing. */
 static void steal(bench *b)

@@ -113,10 +113,10 @@ void join_batch(bench *b)
 /* Registered by hand: the macros of bench.h are C. */
 const struct rows {
 	bench_def def[4] = {
-		at("boost/fcontext", fcontext),
-		at("boost/yield", yield, BENCH_MANUAL_TIME),
-		at("boost/spawn_join_one", join_one),
-		at("boost/spawn_join_batch", join_batch),
+		at("boost/context_switch", fcontext),
+		at("boost/fiber_yield", yield, BENCH_MANUAL_TIME),
+		at("boost/fiber_spawn_join_one", join_one),
+		at("boost/fiber_spawn_join_batch", join_batch),
 	};
 	rows()
 	{
