@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench/cell.h - a place for one token that one coroutine waits for: the least that a hand-over needs
- * on park and ready, the pair that every blocking operation of the library is built on. Zero value:
- * empty, nobody waits.
+ * bench/cell.h - a place for one token that one coroutine waits for: the least that a hand-over
+ * needs on park and ready, the pair that every blocking operation of the library is built on.
+ * Zero value: empty, nobody waits.
  *
- * state: NULL empty · TOKEN full · else the G that waits. The giver goes NULL -> TOKEN or G -> NULL
- * (and wakes it), the taker TOKEN -> NULL or, once off its stack, NULL -> G.
+ * state: NULL empty · TOKEN full · else the G that waits. The giver goes NULL -> TOKEN or G ->
+ * NULL (and wakes it), the taker TOKEN -> NULL or, once off its stack, NULL -> G.
  */
 #ifndef BENCH_CELL_H
 #define BENCH_CELL_H

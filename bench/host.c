@@ -72,7 +72,8 @@ uint64_t host_available(void)
 	return proc_number("/proc/meminfo", "MemAvailable:") * 1024;
 }
 
-static void tighten(uint64_t *room, const char **why, uint64_t limit, uint64_t used, const char *name)
+static void tighten(uint64_t *room, const char **why, uint64_t limit, uint64_t used,
+					const char *name)
 {
 	uint64_t left = limit > used ? limit - used : 0;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench/host.h - what the benchmarks must know of the machine: the CPUs the program was allowed when
- * it started (a benchmark's thread may be pinned since), memory as the kernel counts it, and the
- * bare futex that the thread rows are built on. */
+ * bench/host.h - what the benchmarks must know of the machine: the CPUs the program was allowed
+ * when it started (a benchmark's thread may be pinned since), memory as the kernel counts it, and
+ * the bare futex that the thread rows are built on. */
 #ifndef BENCH_HOST_H
 #define BENCH_HOST_H
 

@@ -72,7 +72,8 @@ static int start(bench *b, const struct rt_row *row)
 	if (rc != 0) {
 		bench_fail(b, "wend_start: %s", strerror(-rc));
 	} else if (wend_maxprocs(0) != row->procs) {
-		bench_skip(b, "the environment sets %d P's, this row needs %d", wend_maxprocs(0), row->procs);
+		bench_skip(b, "the environment sets %d P's, this row needs %d", wend_maxprocs(0),
+				   row->procs);
 		wend_stop();
 		rc = -1;
 	}

@@ -67,9 +67,9 @@ struct rt_member {
 	uint64_t n; /* its share of the operations */
 };
 
-/* Starts `count` coroutines (the i-th tied to P i modulo their number when spread is set), lets all of
- * them reach a gate, begins timing when it opens and ends it when the last has run fn. Each gets its
- * share of n. */
+/* Starts `count` coroutines (the i-th tied to P i modulo their number when spread is set), lets
+ * all of them reach a gate, begins timing when it opens and ends it when the last has run fn.
+ * Each gets its share of n. */
 void rt_crowd(struct rt *rt, size_t count, bool spread, uint64_t n, void (*fn)(struct rt_member *));
 
 #endif

@@ -2,8 +2,8 @@
  *
  * bench/team.h - rows that run on threads with roles, the counterpart of bench/rt.h. A team of
  * pthreads is started once, placed as the row says, and does one batch after the other; a batch
- * lasts from the first member's start to the last one's end. An operation's figure is wall time over
- * the operations of all.
+ * lasts from the first member's start to the last one's end. An operation's figure is wall time
+ * over the operations of all.
  *
  *     TEAM_BENCH(thread_yield, "thread/yield", 2, BENCH_SAME_CPU, yields)
  */
@@ -22,8 +22,8 @@ struct team_row {
 	enum bench_placement place;
 	/* Member `self` does its part of n operations in all. */
 	void (*work)(struct team *team, int self, uint64_t n);
-	/* On the benchmark's thread, untimed, around each batch; NULL: nothing to do. `before` says false
-	 * to give up, when it has failed the row. */
+	/* On the benchmark's thread, untimed, around each batch; NULL: nothing to do. `before` says
+	 * false to give up, when it has failed the row. */
 	bool (*before)(struct team *team, uint64_t n);
 	void (*after)(struct team *team);
 };

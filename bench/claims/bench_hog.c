@@ -53,7 +53,7 @@ static void coroutines(struct rt *rt, uint64_t n)
 RT_BENCH(claim_hog, "claims/hog", 1, BENCH_SAME_CPU, coroutines, .iterations = ROUNDS,
 		 .baseline = "claims/hog_thread")
 
-/* ---- Threads: member 0 hogs, member 1 sleeps until it is made ready ------------------------------ */
+/* ---- Threads: member 0 hogs, member 1 sleeps until it is made ready ------------------------ */
 
 static uint64_t waits[ROUNDS];
 static atm_u32 finished; /* rounds of the light thread */
@@ -68,7 +68,7 @@ static void thread_rounds(struct team *team, int self, uint64_t n)
 			atm_store_rel(&finished, i + 1);
 			host_futex_wake(&finished, 1);
 		} else {
-			uint64_t from;
+			uint64_t from, ran;
 
 			atm_store_rlx(&light_ran, 0); /* rlx: the light one sleeps until turn */
 			atm_store_rel(&team->turn, i + 1);
@@ -76,8 +76,9 @@ static void thread_rounds(struct team *team, int self, uint64_t n)
 			from = hog();
 			while (atm_load_acq(&finished) != i + 1)
 				host_futex_wait(&finished, i);
+			ran = atm_load_acq(&light_ran);
 			/* It may have run before the hog's first look at the clock. */
-			waits[i % ROUNDS] = atm_load_acq(&light_ran) > from ? atm_load_acq(&light_ran) - from : 0;
+			waits[i % ROUNDS] = ran > from ? ran - from : 0;
 		}
 	}
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_stack.c - what a stack takes, for the claim that a coroutine's grows and shrinks with use while a
- * thread's is a fixed reservation of megabytes: resident and virtual bytes of one that is parked at
- * once, and of one that recurses deep and comes back. Stacks of equal reservation (the system's
- * default for threads) take part in the second. The figure of the row is the time of the recursion.
+ * bench_stack.c - what a stack takes, for the claim that a coroutine's grows and shrinks with use
+ * while a thread's is a fixed reservation of megabytes: resident and virtual bytes of one that is
+ * parked at once, and of one that recurses deep and comes back. Stacks of equal reservation (the
+ * system's default for threads) take part in the second. The figure of the row is the time of the
+ * recursion.
  */
 #include "base/compiler.h"
 #include "bench/host.h"
@@ -69,7 +70,7 @@ static double each(uint64_t before, uint64_t after)
 	return ((double)after - (double)before) / COUNT;
 }
 
-/* ---- Coroutines ---------------------------------------------------------------------------------- */
+/* ---- Coroutines ---------------------------------------------------------------------------- */
 
 struct crowd {
 	wend_waitgroup here, gate, over;
@@ -113,7 +114,8 @@ static void park_many(struct rt *rt)
 	}
 	wend_waitgroup_wait(&crowd.here);
 	bench_count(rt->b, "rss_bytes_each", each(rss, host_rss()), BENCH_VALUE);
-	/* The arena is mapped at once and ahead, so the address space of one is what it reserves there. */
+	/* The arena is mapped at once and ahead, so the address space of one is what it reserves
+	 * there. */
 	wend_coroutines_each(note_reservation, &reserved);
 	bench_count(rt->b, "virtual_bytes_each", (double)reserved, BENCH_VALUE);
 	bench_count(rt->b, "mapped_bytes_each", each(virtual, host_virtual()), BENCH_VALUE);
@@ -155,7 +157,7 @@ static void coroutine_stack(struct rt *rt, uint64_t n)
 RT_BENCH_FLAGS(claim_stack_coroutine, "claims/stack_coroutine", 1, BENCH_SAME_CPU, coroutine_stack,
 			   BENCH_ONCE)
 
-/* ---- Threads ------------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------------------------- */
 
 struct hall {
 	atm_u32 here, open;

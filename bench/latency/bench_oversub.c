@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_oversub.c - waiting for one's turn when there are four times as many runnable workers as CPUs:
- * each works for about 20 us, gives way, and measures how long it was off. Fair turns make it three
- * times the work. Coroutines with wend_yield against threads with sched_yield; mean and tail.
+ * bench_oversub.c - waiting for one's turn when there are four times as many runnable workers as
+ * CPUs: each works for about 20 us, gives way, and measures how long it was off. Fair turns make
+ * it three times the work. Coroutines with wend_yield against threads with sched_yield; mean and
+ * tail.
  */
 #include "bench/rt.h"
 #include "bench/team.h"
@@ -94,7 +95,7 @@ static void dismiss(bench *b, struct worker *workers, size_t count)
 
 static struct worker *crew; /* of the batch that runs */
 
-/* ---- Coroutines ---------------------------------------------------------------------------------- */
+/* ---- Coroutines ---------------------------------------------------------------------------- */
 
 static void member_turns(struct rt_member *m)
 {
@@ -118,7 +119,7 @@ RT_BENCH(oversub, "oversub/coroutines", 1, BENCH_SAME_CPU, coroutines,
 RT_BENCH(oversub_p2, "oversub/coroutines_p2", 2, BENCH_TWO_CPUS, coroutines,
 		 .baseline = "oversub/threads_p2")
 
-/* ---- Threads ------------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------------------------- */
 
 static void give_way_thread(void)
 {

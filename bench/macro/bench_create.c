@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_create.c - as many as asked for, created until all of them are parked, then woken and ended:
- * time and memory per coroutine and per thread, what is left afterwards, and where each kind stops
- * and why. It never endangers the machine: coroutines up to half of the memory that is free; threads up to half
- * of the room that the tightest limit leaves and half of that memory.
+ * bench_create.c - as many as asked for, created until all of them are parked, then woken and
+ * ended: time and memory per coroutine and per thread, what is left afterwards, and where each
+ * kind stops and why. It never endangers the machine: coroutines up to half of the memory that is
+ * free; threads up to half of the room that the tightest limit leaves and half of that memory.
  */
 #include "bench/host.h"
 #include "bench/rt.h"
@@ -62,7 +62,7 @@ static void limit_by_memory(uint64_t *count, uint64_t bytes, char *why, size_t s
 	}
 }
 
-/* ---- Coroutines ---------------------------------------------------------------------------------- */
+/* ---- Coroutines ---------------------------------------------------------------------------- */
 
 struct crowd {
 	wend_waitgroup here, gate, over;
@@ -127,7 +127,7 @@ RT_BENCH_FLAGS(create_parked_full, "create/parked", 1, BENCH_SAME_CPU, coroutine
 RT_BENCH_FLAGS(claim_coroutines, "claims/create_many", 1, BENCH_SAME_CPU, coroutines, BENCH_ONCE,
 			   .args = {{1000000}}, .nargs = 1)
 
-/* ---- Threads ------------------------------------------------------------------------------------- */
+/* ---- Threads ------------------------------------------------------------------------------- */
 
 struct hall {
 	atm_u32 here, open;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_fib.c - fork-join without cut-off: each call of fib starts a coroutine for n-1, computes n-2
- * itself and waits for the other. Nothing but the cost of spawn and join, on a deep and uneven tree.
- * Reported per call; just under half of the calls start a coroutine. Against the same function run
- * serially, TBB (peers/tbb.cc) and Go.
+ * bench_fib.c - fork-join without cut-off: each call of fib starts a coroutine for n-1, computes
+ * n-2 itself and waits for the other. Nothing but the cost of spawn and join, on a deep and
+ * uneven tree. Reported per call; just under half of the calls start a coroutine. Against the
+ * same function run serially, TBB (peers/tbb.cc) and Go.
  */
 #include "base/compiler.h"
 #include "bench/rt.h"

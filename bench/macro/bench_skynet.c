@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_skynet.c - a tree of coroutines, ten children each, a million leaves whose numbers are summed on
- * the way up (after the skynet benchmark of A. Temerev, 2016). One run from cold; per coroutine, and
- * the whole in seconds. Against Go.
+ * bench_skynet.c - a tree of coroutines, ten children each, a million leaves whose numbers are
+ * summed on the way up (after the skynet benchmark of A. Temerev, 2016). One run from cold; per
+ * coroutine, and the whole in seconds. Against Go.
  */
 #include "bench/host.h"
 #include "bench/rt.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_atomics.c - the atomics layer, operation by operation. atomics/xadd_private, a locked add on a
- * line that nobody else touches, is the unit of every ratio in the report (`ref`). The label names
- * the backend: this file is compiled once for each.
+ * bench_atomics.c - the atomics layer, operation by operation. atomics/xadd_private, a locked add
+ * on a line that nobody else touches, is the unit of every ratio in the report (`ref`). The label
+ * names the backend: this file is compiled once for each.
  */
 #include "atomics/asym.h"
 #include "atomics/atomic.h"

@@ -19,8 +19,8 @@ static void add_member(struct rt_member *m)
 	add(m->rt, m->n);
 }
 
-/* n additions on each P, so that the figure is one P's time for one of its own, as it is for the two
- * threads of the baseline: the same as alone if the P's do not disturb each other. */
+/* n additions on each P, so that the figure is one P's time for one of its own, as it is for the
+ * two threads of the baseline: the same as alone if the P's do not disturb each other. */
 static void add_shared(struct rt *rt, uint64_t n)
 {
 	size_t procs = (size_t)rt->row->procs;

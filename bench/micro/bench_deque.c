@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_deque.c - the Chase-Lev deque: the owner's pairs in both fence forms, and thieves. The `last`
- * rows push and pop the only item, which the owner must guard against thieves; the others have more
- * below. Against a Chase-Lev with CK's fence, CK's rings and stack, and Go's run queue (peers/ck.c).
+ * bench_deque.c - the Chase-Lev deque: the owner's pairs in both fence forms, and thieves. The
+ * `last` rows push and pop the only item, which the owner must guard against thieves; the others
+ * have more below. Against a Chase-Lev with CK's fence, CK's rings and stack, and Go's run queue
+ * (peers/ck.c).
  */
 #include "atomics/deque.h"
 #include "bench/bench.h"
@@ -148,8 +149,8 @@ static void steal_half(bench *b)
 	while (ok && (n = bench_next(b)) != 0) {
 		uint64_t ns = 0, got = 0;
 
-		/* A clock reading costs as much as ten items, so several queues are robbed in a row; what is
-		 * taken beyond n is in the time and is taken out of it again. */
+		/* A clock reading costs as much as ten items, so several queues are robbed in a row; what
+		 * is taken beyond n is in the time and is taken out of it again. */
 		while (ok && got < n) {
 			uint64_t start = bench_now();
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_handover.c - a token to and fro between two coroutines, by park and ready, per hop: on one
- * P, and with each tied to a P of its own. Against two threads on a futex and on condition variables
- * (peers/thread_switch.c) and an unbuffered channel of Go's.
+ * bench_handover.c - a token to and fro between two coroutines, by park and ready, per hop: on
+ * one P, and with each tied to a P of its own. Against two threads on a futex and on condition
+ * variables (peers/thread_switch.c) and an unbuffered channel of Go's.
  */
 #include "bench/cell.h"
 #include "bench/rt.h"

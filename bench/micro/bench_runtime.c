@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_runtime.c - what every call of the library pays to come in and go out (the seam through which a
- * monitor can take the P of a coroutine that is stuck), measured as the pair itself, not as a
- * difference; and the smallest public call around it.
+ * bench_runtime.c - what every call of the library pays to come in and go out (the seam through
+ * which a monitor can take the P of a coroutine that is stuck), measured as the pair itself, not
+ * as a difference; and the smallest public call around it.
  */
 #include "bench/rt.h"
 #include "sched/m.h"

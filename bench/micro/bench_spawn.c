@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_spawn.c - starting a coroutine and waiting for its end: one at a time, in batches, and through
- * WEND_GO with two arguments; against pthread_create and a pool of threads (peers/thread_create.c).
+ * bench_spawn.c - starting a coroutine and waiting for its end: one at a time, in batches, and
+ * through WEND_GO with two arguments; against pthread_create and a pool of threads
+ * (peers/thread_create.c).
  */
 #include "bench/rt.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * bench_switch.c - the bare context switch, without a scheduler: two contexts that switch to each
- * other from one place in the code or from two (the common case in a scheduler, and the one where a
- * switch that ends in `ret` is mispredicted). Against swapcontext, setjmp with longjmp, and Boost.Context (peers/boost.cc).
+ * other from one place in the code or from two (the common case in a scheduler, and the one where
+ * a switch that ends in `ret` is mispredicted). Against swapcontext, setjmp with longjmp, and
+ * Boost.Context (peers/boost.cc).
  */
 #include "base/compiler.h"
 #include "bench/bench.h"

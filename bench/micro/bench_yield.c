@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_yield.c - giving way among k coroutines, per yield, against two threads that do so on one CPU
- * (thread/yield) and Go's Gosched.
+ * bench_yield.c - giving way among k coroutines, per yield, against two threads that do so on one
+ * CPU (thread/yield) and Go's Gosched.
  */
 #include "bench/rt.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * boost.cc - Boost.Context's bare switch and Boost.Fiber's yield, spawn and join, one thread, with the
- * same operations and batches as bench_switch.c, bench_yield.c and bench_spawn.c. */
+ * boost.cc - Boost.Context's bare switch and Boost.Fiber's yield, spawn and join, one thread,
+ * with the same operations and batches as bench_switch.c, bench_yield.c and bench_spawn.c. */
 #include "bench/bench.h"
 
 #include <boost/context/detail/fcontext.hpp>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ck.c - Concurrency Kit's own structures, used as their manual pages say, beside the library's; and
- * two algorithms rebuilt on ck_pr that have no library to link: a Chase-Lev deque whose owner issues
- * CK's full fence (mfence on x86-64), and the local run queue of Go's scheduler. One thread, one
- * pair of operations, nothing contended: the cost that everybody pays.
+ * ck.c - Concurrency Kit's own structures, used as their manual pages say, beside the library's;
+ * and two algorithms rebuilt on ck_pr that have no library to link: a Chase-Lev deque whose owner
+ * issues CK's full fence (mfence on x86-64), and the local run queue of Go's scheduler. One
+ * thread, one pair of operations, nothing contended: the cost that everybody pays.
  */
 #include <ck_epoch.h> /* CK first: our short always_inline would change its attributes */
 #include <ck_pr.h>
@@ -30,7 +30,7 @@
 			bench_fail(b, "an item was lost");                                                    \
 	} while (0)
 
-/* ---- Chase-Lev, owner's side, as in Le et al. 2013 ------------------------------------------------ */
+/* ---- Chase-Lev, owner's side, as in Le et al. 2013 ----------------------------------------- */
 
 static struct {
 	alignas(CACHELINE) uint64_t top;
@@ -82,9 +82,10 @@ static void deque_row(bench *b)
 }
 BENCH_NAMED(ck_deque_mfence, "ck/deque_mfence", .run = deque_row, .placement = BENCH_SAME_CPU)
 
-/* ---- Go's local run queue ------------------------------------------------------------------------ */
+/* ---- Go's local run queue ------------------------------------------------------------------ */
 
-/* Only the owner writes tail and slots; head moves by compare-and-swap, because thieves move it too. */
+/* Only the owner writes tail and slots; head moves by compare-and-swap, because thieves move it
+ * too. */
 static struct {
 	alignas(CACHELINE) uint32_t head;
 	uint32_t tail;
@@ -130,7 +131,7 @@ static void runq_row(bench *b)
 }
 BENCH_NAMED(go_runq, "runq/go_algorithm", .run = runq_row, .placement = BENCH_SAME_CPU)
 
-/* ---- CK's structures ----------------------------------------------------------------------------- */
+/* ---- CK's structures ----------------------------------------------------------------------- */
 
 static ck_ring_t ring;
 static ck_ring_buffer_t ring_slots[SLOTS];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * thread_create.c - what threads pay to begin and end, and the pool that programs keep because of
- * it: the baselines of spawn. Stacks are the system's default size. On one CPU, as the coroutines of one P
- * are, and free.
+ * it: the baselines of spawn. Stacks are the system's default size. On one CPU, as the coroutines
+ * of one P are, and free.
  */
 #include "base/compiler.h"
 #include "bench/bench.h"
