@@ -10,7 +10,7 @@ import json
 import operator
 import re
 
-from . import stats
+from . import ladder, stats
 
 TOKEN = re.compile(r"\[([^\]]+)\]((?:\.[\w%]+(?:\.\d+)?)*)|\{(\w+)\}")
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
@@ -85,7 +85,7 @@ def evaluate(text, rows, facts):
             except (KeyError, ValueError):
                 raise Missing("the build does not say %s" % source) from None
             continue
-        name, metric = source
+        name, metric = ladder.resolve(source[0], rows), source[1]
         row = rows.get(name)
         if row is None or row.status != "ok":
             raise Missing(why_missing(row, name))
@@ -127,6 +127,16 @@ def judge_check(check, rows, facts):
     r["verdict"] = stats.verdict(r["interval"], r["min"], r["max"])
     if r["verdict"] == stats.INCONCLUSIVE:
         r["reason"] = "the interval lies astride the bound"
+    pending = check.get("pending")
+    if pending and r["value"] > pending["over"]:
+        r["verdict"], r["reason"] = stats.INCONCLUSIVE, pending["reason"]
+    excuse = check.get("unless")
+    if excuse and r["verdict"] != stats.CONFIRMED:
+        row = rows.get(ladder.resolve(excuse["row"], rows))
+        label = (row.fact("label") if row else None) or ""
+        if label.startswith(excuse["label"]):
+            # The harness's own safety limit ended it, which says nothing on what is possible.
+            r["verdict"], r["reason"] = stats.INCONCLUSIVE, label
     return r
 
 

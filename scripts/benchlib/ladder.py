@@ -22,21 +22,136 @@ class Rung:
         return [r for r in [self.coroutine, self.thread] + [b[1] for b in self.beside] if r]
 
 
+def _memory(title, metric, **kw):
+    return Rung(title, "create/parked/*", "thread/create_parked/*",
+                [("Go", "go/create_parked/*"), ("two P's", "create/parked_p2/*")],
+                "counters." + metric, **kw)
+
+
+# A name that ends in /* is the row of that name with the greatest number behind it: sizes differ
+# between the short and the full run.
 LADDER = [
     ("Switch", [
         Rung("bare switch, inline", "switch/inline_cross", None,
-             [("same call site", "switch/inline_same"), ("boost.context", "boost/context_switch"),
-              ("swapcontext", "switch/swapcontext"), ("setjmp", "switch/setjmp"),
-              ("builtin atomics", "builtin/switch/inline_cross")]),
+             [("from one call site", "switch/inline_same"),
+              ("boost.context", "boost/context_switch"), ("swapcontext", "switch/swapcontext"),
+              ("setjmp", "switch/setjmp")]),
         Rung("bare switch, out of line", "switch/full_cross"),
         Rung("yield, 2", "yield/2", "thread/yield",
              [("Go", "go/yield/2"), ("boost.fiber", "boost/fiber_yield/2")]),
         Rung("yield, 1000", "yield/1000", "thread/yield",
              [("Go", "go/yield/1000"), ("boost.fiber", "boost/fiber_yield/1000")]),
-        Rung("yield, 2, on two P's", "yield_p2/2", None, [("Go", "go/yield_p2/2")]),
-        Rung("yield, 1000, on two P's", "yield_p2/1000", None, [("Go", "go/yield_p2/1000")]),
+        Rung("yield, 2, two P's", "yield_p2/2", None, [("Go", "go/yield_p2/2")]),
+        Rung("yield, 1000, two P's", "yield_p2/1000", None, [("Go", "go/yield_p2/1000")]),
+    ]),
+    ("Hand over a token, per hop", [
+        Rung("same core, pinned", "handover/same_core", "thread/handover_same_core",
+             [("threads, condition variable", "thread/condvar_same_core"),
+              ("Go channel", "go/chan_handover")]),
+        Rung("same P, free", "handover/same_core_free", "thread/handover_free",
+             [("threads, condition variable", "thread/condvar_free")]),
+        Rung("two cores, pinned", "handover/two_cores", "thread/handover_two_cores",
+             [("threads, condition variable", "thread/condvar_two_cores")]),
+        Rung("two P's, free", "handover/two_cores_free", "thread/handover_free"),
+        Rung("two P's, may share one", "handover/untied_p2", "thread/handover_two_cores",
+             [("Go channel", "go/chan_handover_p2")]),
+        Rung("ring", "ring/*", "thread/ring/*", [("Go channels", "go/ring/*")]),
+        Rung("ring, two P's", "ring_p2/*", None, [("Go channels", "go/ring_p2/*")]),
+    ]),
+    ("Start and end, per coroutine or thread", [
+        Rung("spawn + join, one", "spawn/join_one", "thread/create_join",
+             [("WEND_GO, 2 arguments", "spawn/go_macro"), ("Go", "go/spawn_join_one"),
+              ("boost.fiber", "boost/fiber_spawn_join_one"),
+              ("task to a pool of threads", "thread/pool_submit")]),
+        Rung("  two P's", "spawn/join_one_p2", "thread/create_join_free",
+             [("WEND_GO, 2 arguments", "spawn/go_macro_p2"), ("Go", "go/spawn_join_one_p2")]),
+        Rung("spawn + join, 1000", "spawn/join_batch", "thread/create_join_batch",
+             [("Go", "go/spawn_join_batch"), ("boost.fiber", "boost/fiber_spawn_join_batch"),
+              ("TBB tasks", "tbb/spawn_join_batch")]),
+        Rung("  two P's", "spawn/join_batch_p2", "thread/create_join_batch_free",
+             [("Go", "go/spawn_join_batch_p2"), ("TBB tasks", "tbb/spawn_join_batch_p2")]),
+        Rung("create until all parked", "create/parked/*", "thread/create_parked/*",
+             [("Go", "go/create_parked/*")]),
+        Rung("  two P's", "create/parked_p2/*", "thread/create_parked/*",
+             [("Go", "go/create_parked_p2/*")]),
+        _memory("wake and end all", "wake_and_end_ns_each"),
+    ]),
+    ("Memory, per parked coroutine or thread", [
+        _memory("resident", "rss_bytes_each", unit="bytes"),
+        _memory("page tables", "pte_bytes_each", unit="bytes"),
+        _memory("taken from the machine", "machine_bytes_each", unit="bytes"),
+        Rung("address space", "claims/stack_coroutine", "claims/stack_thread", (),
+             "counters.virtual_bytes_each", "bytes"),
+        Rung("resident, 4 MiB deep", "claims/stack_coroutine", "claims/stack_thread", (),
+             "counters.rss_at_depth_bytes", "bytes"),
+        Rung("  come back, waiting", "claims/stack_coroutine", "claims/stack_thread", (),
+             "counters.rss_returned_bytes", "bytes"),
+        Rung("  ended", "claims/stack_coroutine", "claims/stack_thread", (),
+             "counters.rss_ended_bytes", "bytes"),
+        Rung("how many, in all", "claims/create_many/*", "claims/create_many_threads/*", (),
+             "counters.created", "count"),
+    ]),
+    ("Many at work", [
+        Rung("fork-join fib, per call", "fib/25", None,
+             [("serial", "fib/25_serial"), ("TBB tasks", "tbb/fib"), ("Go", "go/fib/25")]),
+        Rung("  two P's", "fib_p2/25", None,
+             [("TBB tasks", "tbb/fib_p2"), ("Go", "go/fib_p2/25")]),
+        Rung("skynet, per coroutine", "skynet/*", None, [("Go", "go/skynet/*")]),
+        Rung("  two P's", "skynet_p2/*", None, [("Go", "go/skynet_p2/*")]),
+        Rung("skynet, seconds in all", "skynet/*", None, [("Go", "go/skynet/*")],
+             "counters.seconds", "s"),
+        Rung("turn among 4 a CPU, mean", "oversub/coroutines", "oversub/threads", (), "lat.mean"),
+        Rung("  two P's", "oversub/coroutines_p2", "oversub/threads_p2", (), "lat.mean"),
+        Rung("light beside hog, mean", "claims/hog", "claims/hog_thread", (), "lat.mean"),
+    ]),
+    ("Run queue and deque, per item", [
+        Rung("run queue put + get", "runq/put_get", None,
+             [("Go's algorithm", "runq/go_algorithm")]),
+        Rung("deque push + pop, asymmetric", "deque/push_pop_asym", None,
+             [("full fences", "deque/push_pop_full"), ("on builtin", "builtin/deque/push_pop_asym"),
+              ("libck's atomics, mfence", "ck/deque_mfence")]),
+        Rung("  the last item", "deque/push_pop_last_asym", None,
+             [("full fences", "deque/push_pop_last_full")]),
+        Rung("  taken from the old end", "deque/push_take_asym", None,
+             [("full fences", "deque/push_take_full")]),
+        Rung("steal one", "deque/steal", None, [("full fences", "deque/steal_full")]),
+        Rung("steal half, per item", "deque/steal_half_per_item", None,
+             [("full fences", "deque/steal_half_per_item_full")]),
+        Rung("libck ring, put + get", "ck/ring_spsc", None,
+             [("many to many", "ck/ring_mpmc"), ("libck stack", "ck/stack_upmc")]),
+    ]),
+    ("Counters and atomics", [
+        Rung("locked add, private (ref)", "atomics/xadd_private", None,
+             [("on builtin", "builtin/atomics/xadd_private"), ("xchg", "atomics/xchg"),
+              ("cas", "atomics/cas"), ("fence", "atomics/fence")]),
+        Rung("locked add, shared by two", "atomics/xadd_shared/threads:2", None,
+             [("alone", "atomics/xadd_shared/threads:1")]),
+        Rung("counter add", "counter/add", None, [("on builtin", "builtin/counter/add")]),
+        Rung("counter add, two P's", "counter/add_shared", None,
+             [("Go atomic add", "go/counter_shared"),
+              ("locked add", "atomics/xadd_shared/threads:2")]),
+        Rung("enter + leave the runtime", "runtime/enter_leave"),
+        Rung("asymmetric fence, light side", "atomics/asym_light", None,
+             [("heavy side", "atomics/asym_heavy"),
+              ("heavy, another CPU busy", "atomics/asym_heavy_peer")]),
+        Rung("libck epoch section", "ck/epoch", None, [("libck spinlock", "ck/spinlock_fas")]),
     ]),
 ]
+
+
+def resolve(name, rows):
+    """The row that a rung means; see LADDER about /*."""
+    if not name or not name.endswith("/*"):
+        return name
+    found = [n for n in rows if n.startswith(name[:-1]) and n[len(name) - 1:].isdigit()]
+    # One that was measured rather than a greater one that was not.
+    return max(found, key=lambda n: (rows[n].status == "ok", int(n[len(name) - 1:])), default=name)
+
+
+def resolved(rung, rows):
+    return Rung(rung.title, resolve(rung.coroutine, rows), resolve(rung.thread, rows),
+                [(label, resolve(n, rows)) for label, n in rung.beside], rung.metric, rung.unit,
+                rung.thread_metric)
 
 
 def layout(rows):
@@ -46,8 +161,10 @@ def layout(rows):
     for heading, rungs in LADDER:
         here = []
         for rung in rungs:
-            named.update(rung.rows())
-            (here if any(r in rows for r in rung.rows()) else absent).append(rung)
+            rung = resolved(rung, rows)
+            (here if rung.coroutine in rows or rung.thread in rows else absent).append(rung)
+            if here and here[-1] is rung:
+                named.update(rung.rows())
         if here:
             sections.append((heading, here))
     return sections, [r for r in rows if r not in named], [r.title for r in absent]
