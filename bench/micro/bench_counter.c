@@ -5,34 +5,56 @@
  */
 #include "bench/rt.h"
 
-static wend_counter counter; /* a counter in each row would measure its first use too */
+static wend_counter counter; /* of the batch that runs */
 
-static void add(struct rt *rt, uint64_t n)
+/* Checks that nothing was lost, and ends the counter. */
+static void finish(struct rt *rt, uint64_t want)
+{
+	int64_t got = wend_counter_load(&counter);
+
+	if (got != (int64_t)want)
+		rt_fail(rt, "the counter says %lld, not %llu", (long long)got, (unsigned long long)want);
+	wend_counter_free(&counter);
+}
+
+static void add_n(uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
 		wend_counter_add(&counter, 1);
 }
-RT_BENCH(counter_add, "counter/add", 1, BENCH_SAME_CPU, add)
+
+static void add(struct rt *rt, uint64_t n)
+{
+	add_n(n);
+	rt_end(rt);
+	finish(rt, n);
+}
+RT_BENCH(counter_add, "counter/add", 1, BENCH_SAME_CPU, add, .baseline = "atomics/xadd_private")
 
 static void add_member(struct rt_member *m)
 {
-	add(m->rt, m->n);
+	add_n(m->n);
 }
 
 /* n additions on each P, so that the figure is one P's time for one of its own, as it is for the
  * two threads of the baseline: the same as alone if the P's do not disturb each other. */
 static void add_shared(struct rt *rt, uint64_t n)
 {
-	size_t procs = (size_t)rt->row->procs;
+	uint64_t procs = (uint64_t)rt->row->procs;
 
 	rt_crowd(rt, procs, true, n * procs, add_member);
+	finish(rt, n * procs);
 }
 RT_BENCH(counter_add_shared, "counter/add_shared", 2, BENCH_TWO_CPUS, add_shared,
 		 .baseline = "atomics/xadd_shared/threads:2")
 
 static void load(struct rt *rt, uint64_t n)
 {
+	add_n(1);
+	rt_begin(rt);
 	for (uint64_t i = 0; i < n; i++)
 		BENCH_USE(wend_counter_load(&counter));
+	rt_end(rt);
+	finish(rt, 1);
 }
 RT_BENCH(counter_load, "counter/load", 1, BENCH_SAME_CPU, load)
