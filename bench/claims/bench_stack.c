@@ -52,7 +52,6 @@ static void go_deep(struct deep *deep)
 
 	BENCH_USE(descend(DEEP_BYTES, note_depth, deep));
 	deep->ns = bench_now() - from;
-	deep->returned = host_rss();
 }
 
 static void count_deep(bench *b, const struct deep *deep)
@@ -125,7 +124,7 @@ static void park_many(struct rt *rt)
 
 struct diver {
 	struct deep deep;
-	wend_waitgroup over;
+	wend_waitgroup back, leave, over;
 };
 
 static void dive(void *arg)
@@ -133,6 +132,8 @@ static void dive(void *arg)
 	struct diver *diver = arg;
 
 	go_deep(&diver->deep);
+	wend_waitgroup_done(&diver->back);
+	wend_waitgroup_wait(&diver->leave);
 	wend_waitgroup_done(&diver->over);
 }
 
@@ -144,11 +145,18 @@ static void coroutine_stack(struct rt *rt, uint64_t n)
 	park_many(rt);
 	wend_release_memory();
 	diver.deep.before = host_rss();
+	wend_waitgroup_add(&diver.back, 1);
+	wend_waitgroup_add(&diver.leave, 1);
 	wend_waitgroup_add(&diver.over, 1);
 	if (!rt_ok(rt, wend_go_attr(&attr, dive, &diver), "wend_go_attr"))
 		return;
+	wend_waitgroup_wait(&diver.back);
+	wend_yield(); /* it may stand between telling us and parking */
+	wend_release_memory();
+	diver.deep.returned = host_rss();
+	wend_waitgroup_done(&diver.leave);
 	wend_waitgroup_wait(&diver.over);
-	wend_yield(); /* it may stand between its last call and its end */
+	wend_yield(); /* likewise before its end */
 	wend_release_memory();
 	diver.deep.ended = host_rss();
 	count_deep(rt->b, &diver.deep);
@@ -198,7 +206,10 @@ static int park_threads(bench *b)
 
 static void *dive_thread(void *arg)
 {
-	go_deep(arg);
+	struct deep *deep = arg;
+
+	go_deep(deep);
+	deep->returned = host_rss(); /* nobody gives a thread's stack back while it lives */
 	return NULL;
 }
 

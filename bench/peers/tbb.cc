@@ -100,10 +100,6 @@ const struct rows {
 	};
 	rows()
 	{
-		for (int i = 0; i < 2; i++) {
-			def[i].nargs = 1;
-			def[i].args[0][0] = fib_arg;
-		}
 		for (const bench_def &d : def)
 			bench_register(&d);
 	}
