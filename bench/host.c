@@ -102,8 +102,8 @@ uint64_t host_thread_room(const char **why)
 	tighten(&room, why, proc_number("/proc/sys/kernel/pid_max", ""), threads, "kernel.pid_max");
 	tighten(&room, why, proc_number("/proc/sys/kernel/threads-max", ""), threads,
 			"kernel.threads-max");
-	/* A thread takes three mappings at most: stack, guard, the allocator's arena. */
-	tighten(&room, why, proc_number("/proc/sys/vm/max_map_count", "") / 3, 0, "vm.max_map_count");
+	/* Stack and guard are a mapping each. */
+	tighten(&room, why, proc_number("/proc/sys/vm/max_map_count", "") / 2, 0, "vm.max_map_count");
 	tighten(&room, why, proc_number("/sys/fs/cgroup/pids.max", ""),
 			proc_number("/sys/fs/cgroup/pids.current", ""), "pids.max of the cgroup");
 	return room;
