@@ -12,11 +12,12 @@ class Rung:
     same. metric says which number of the rows is the figure, unit how it is shown."""
 
     def __init__(self, title, coroutine, thread=None, beside=(), metric="ns_per_op", unit="ns",
-                 thread_metric=None):
+                 thread_metric=None, notes=True):
         self.title, self.coroutine, self.thread = title, coroutine, thread
         self.beside = list(beside)
         self.metric, self.unit = metric, unit
         self.thread_metric = thread_metric or metric
+        self.notes = notes          # show the rows' labels and tails under the line
 
     def rows(self):
         return [r for r in [self.coroutine, self.thread] + [b[1] for b in self.beside] if r]
@@ -24,8 +25,7 @@ class Rung:
 
 def _memory(title, metric, **kw):
     return Rung(title, "create/parked/*", "thread/create_parked/*",
-                [("Go", "go/create_parked/*"), ("two P's", "create/parked_p2/*")],
-                "counters." + metric, **kw)
+                [("Go", "go/create_parked/*")], "counters." + metric, notes=False, **kw)
 
 
 # A name that ends in /* is the row of that name with the greatest number behind it: sizes differ
@@ -81,25 +81,25 @@ LADDER = [
         _memory("page tables", "pte_bytes_each", unit="bytes"),
         _memory("taken from the machine", "machine_bytes_each", unit="bytes"),
         Rung("address space", "claims/stack_coroutine", "claims/stack_thread", (),
-             "counters.virtual_bytes_each", "bytes"),
+             "counters.virtual_bytes_each", "bytes", notes=False),
         Rung("resident, 4 MiB deep", "claims/stack_coroutine", "claims/stack_thread", (),
-             "counters.rss_at_depth_bytes", "bytes"),
+             "counters.rss_at_depth_bytes", "bytes", notes=False),
         Rung("  come back, waiting", "claims/stack_coroutine", "claims/stack_thread", (),
-             "counters.rss_returned_bytes", "bytes"),
+             "counters.rss_returned_bytes", "bytes", notes=False),
         Rung("  ended", "claims/stack_coroutine", "claims/stack_thread", (),
-             "counters.rss_ended_bytes", "bytes"),
+             "counters.rss_ended_bytes", "bytes", notes=False),
         Rung("how many, in all", "claims/create_many/*", "claims/create_many_threads/*", (),
              "counters.created", "count"),
     ]),
     ("Many at work", [
         Rung("fork-join fib, per call", "fib/25", None,
-             [("serial", "fib/25_serial"), ("TBB tasks", "tbb/fib"), ("Go", "go/fib/25")]),
+             [("serial", "fib/25_serial"), ("TBB tasks", "tbb/fib/25"), ("Go", "go/fib/25")]),
         Rung("  two P's", "fib_p2/25", None,
-             [("TBB tasks", "tbb/fib_p2"), ("Go", "go/fib_p2/25")]),
+             [("TBB tasks", "tbb/fib_p2/25"), ("Go", "go/fib_p2/25")]),
         Rung("skynet, per coroutine", "skynet/*", None, [("Go", "go/skynet/*")]),
         Rung("  two P's", "skynet_p2/*", None, [("Go", "go/skynet_p2/*")]),
         Rung("skynet, seconds in all", "skynet/*", None, [("Go", "go/skynet/*")],
-             "counters.seconds", "s"),
+             "counters.seconds", "s", notes=False),
         Rung("turn among 4 a CPU, mean", "oversub/coroutines", "oversub/threads", (), "lat.mean"),
         Rung("  two P's", "oversub/coroutines_p2", "oversub/threads_p2", (), "lat.mean"),
         Rung("light beside hog, mean", "claims/hog", "claims/hog_thread", (), "lat.mean"),
@@ -107,9 +107,12 @@ LADDER = [
     ("Run queue and deque, per item", [
         Rung("run queue put + get", "runq/put_get", None,
              [("Go's algorithm", "runq/go_algorithm")]),
-        Rung("deque push + pop, asymmetric", "deque/push_pop_asym", None,
+        Rung("deque push + pop", "deque/push_pop_asym", None,
              [("full fences", "deque/push_pop_full"), ("on builtin", "builtin/deque/push_pop_asym"),
-              ("libck's atomics, mfence", "ck/deque_mfence")]),
+              ("on libck with mfence", "ck/deque_mfence"),
+              ("libck ring, one to one", "ck/ring_spsc"),
+              ("libck ring, many to many", "ck/ring_mpmc"),
+              ("libck stack", "ck/stack_upmc")]),
         Rung("  the last item", "deque/push_pop_last_asym", None,
              [("full fences", "deque/push_pop_last_full")]),
         Rung("  taken from the old end", "deque/push_take_asym", None,
@@ -117,13 +120,13 @@ LADDER = [
         Rung("steal one", "deque/steal", None, [("full fences", "deque/steal_full")]),
         Rung("steal half, per item", "deque/steal_half_per_item", None,
              [("full fences", "deque/steal_half_per_item_full")]),
-        Rung("libck ring, put + get", "ck/ring_spsc", None,
-             [("many to many", "ck/ring_mpmc"), ("libck stack", "ck/stack_upmc")]),
     ]),
     ("Counters and atomics", [
         Rung("locked add, private (ref)", "atomics/xadd_private", None,
              [("on builtin", "builtin/atomics/xadd_private"), ("xchg", "atomics/xchg"),
-              ("cas", "atomics/cas"), ("fence", "atomics/fence")]),
+              ("cas", "atomics/cas"), ("fence", "atomics/fence"),
+              ("load", "atomics/load_acq"), ("store", "atomics/store_rel"),
+              ("libck spinlock", "ck/spinlock_fas"), ("libck epoch", "ck/epoch")]),
         Rung("locked add, shared by two", "atomics/xadd_shared/threads:2", None,
              [("alone", "atomics/xadd_shared/threads:1")]),
         Rung("counter add", "counter/add", None, [("on builtin", "builtin/counter/add")]),
@@ -131,10 +134,9 @@ LADDER = [
              [("Go atomic add", "go/counter_shared"),
               ("locked add", "atomics/xadd_shared/threads:2")]),
         Rung("enter + leave the runtime", "runtime/enter_leave"),
-        Rung("asymmetric fence, light side", "atomics/asym_light", None,
-             [("heavy side", "atomics/asym_heavy"),
+        Rung("asymmetric fence, light", "atomics/asym_light", None,
+             [("heavy", "atomics/asym_heavy"),
               ("heavy, another CPU busy", "atomics/asym_heavy_peer")]),
-        Rung("libck epoch section", "ck/epoch", None, [("libck spinlock", "ck/spinlock_fas")]),
     ]),
 ]
 
@@ -151,7 +153,7 @@ def resolve(name, rows):
 def resolved(rung, rows):
     return Rung(rung.title, resolve(rung.coroutine, rows), resolve(rung.thread, rows),
                 [(label, resolve(n, rows)) for label, n in rung.beside], rung.metric, rung.unit,
-                rung.thread_metric)
+                rung.thread_metric, rung.notes)
 
 
 def layout(rows):
@@ -159,15 +161,18 @@ def layout(rows):
     rungs without any row."""
     named, absent, sections = set(), [], []
     for heading, rungs in LADDER:
-        here = []
+        here, above = [], ""
         for rung in rungs:
             rung = resolved(rung, rows)
-            (here if rung.coroutine in rows or rung.thread in rows else absent).append(rung)
-            if here and here[-1] is rung:
+            above = above if rung.title.startswith(" ") else rung.title
+            if rung.coroutine in rows or rung.thread in rows:
+                here.append(rung)
                 named.update(rung.rows())
+            else:
+                absent.append(above if rung.title == above else "%s, %s" % (above, rung.title.strip()))
         if here:
             sections.append((heading, here))
-    return sections, [r for r in rows if r not in named], [r.title for r in absent]
+    return sections, [r for r in rows if r not in named], absent
 
 
 def ratio(top, bottom, top_metric="ns_per_op", bottom_metric=None):

@@ -102,8 +102,9 @@ def cells(rung, rows):
             r = ladder.ratio(other, co, rung.metric)
             text += " (%s%s)" % (show_ratio(r) + ", " if r else "", where(other))
         under.append(text)
-    for side, row in (("coroutine", co), ("thread", th)):
-        under += notes(row, side)
+    if rung.notes:
+        for side, row in (("coroutine", co), ("thread", th)):
+            under += notes(row, side if co and th else "")
     return main, under
 
 
@@ -146,9 +147,12 @@ def align(texts, columns):
 
 
 def wrapped(items, indent):
-    return textwrap.wrap(" · ".join(items), WIDTH, initial_indent=indent,
-                         subsequent_indent=indent, break_long_words=False,
-                         break_on_hyphens=False) if items else []
+    """Items side by side, each kept whole where it fits on a line."""
+    tied = [x.replace(" ", "\0") if len(x) < WIDTH - len(indent) else x for x in items]
+    return [x.replace("\0", " ") for x in
+            textwrap.wrap(" · ".join(tied), WIDTH, initial_indent=indent,
+                          subsequent_indent=indent, break_long_words=False,
+                          break_on_hyphens=False)] if items else []
 
 
 def heading(text):
@@ -213,10 +217,16 @@ def trouble(rows):
     return out
 
 
-def claims_text(judged):
+COLOURS = {stats.CONFIRMED: "32", stats.REFUTED: "31", stats.INCONCLUSIVE: "33"}
+
+
+def claims_text(judged, colour=False):
     out = ["", heading("Verdict on the claims"), ""]
     for c in judged:
-        out.append("%-12s  %s" % (c["verdict"], c["id"]))
+        verdict = "%-12s" % c["verdict"]
+        if colour:
+            verdict = "\x1b[1;%sm%s\x1b[0m" % (COLOURS[c["verdict"]], verdict)
+        out.append("%s  %s" % (verdict, c["id"]))
         out += textwrap.wrap("\"%s\"" % c["claim"], WIDTH, initial_indent="    ",
                              subsequent_indent="    ")
         out += textwrap.wrap(c["sentence"], WIDTH, initial_indent="    ", subsequent_indent="    ")

@@ -152,6 +152,17 @@ class Report(unittest.TestCase):
                 [claims.judge(claim(min=5), GOOD, {}, report.show)]):
             self.assertLessEqual(len(line), report.WIDTH)
 
+    def test_titles_fit_their_column(self):
+        for _, rungs in ladder.LADDER:
+            for rung in rungs:
+                self.assertLessEqual(len(rung.title) + 2, report.LADDER_COLUMNS[0][0], rung.title)
+
+    def test_greatest_size_is_taken(self):
+        r = rows(create__parked__100=[1], create__parked__1000=[1])
+        r["create/parked/2000"] = run.Row("create/parked/2000", None, {})
+        self.assertEqual(ladder.resolve("create/parked/*", r), "create/parked/1000")
+        self.assertEqual(ladder.resolve("none/*", r), "none/*")
+
     def test_no_row_stands_twice_in_the_ladder_as_a_coroutine(self):
         seen = [rung.coroutine + rung.metric for _, rungs in ladder.LADDER for rung in rungs]
         self.assertEqual(len(seen), len(set(seen)))
