@@ -142,7 +142,7 @@ struct alignas(128) bench {
 
 namespace {
 
-/* ---- Barrier ---------------------------------------------------------------------------------- */
+/* ---- Barrier --------------------------------------------------------------------------------- */
 
 /* Every thread has a phase of its own; a thread passes when all others have reached its phase. The
  * start is a few cache-line transfers apart, where a condition variable takes microseconds. */
@@ -165,7 +165,7 @@ void barrier(bench *b)
 	}
 }
 
-/* ---- One run ---------------------------------------------------------------------------------- */
+/* ---- One run --------------------------------------------------------------------------------- */
 
 void finish_clock(bench *b)
 {
@@ -464,7 +464,7 @@ void run_thread(instance *in, benchmark::State &st)
 		place_bind(&cpus, -1);
 }
 
-/* ---- Registration ----------------------------------------------------------------------------- */
+/* ---- Registration ---------------------------------------------------------------------------- */
 
 void add_instance(std::vector<std::unique_ptr<instance>> &all, const bench_def *d,
 		  const std::vector<int64_t> &args)
@@ -533,7 +533,7 @@ void register_instance(instance *in)
 		g->MinTime(d->min_time);
 }
 
-/* ---- Output ----------------------------------------------------------------------------------- */
+/* ---- Output ---------------------------------------------------------------------------------- */
 
 const char *clock_of(const bench_def *d)
 {
@@ -688,14 +688,14 @@ void explain_debug_warning()
 	if (!isatty(2))
 		return;
 	fputs("note: a line below may say that the library was built as DEBUG. Debian's libbenchmark\n"
-	      "keeps its assertions; it is compiled with -O2, and so is what it measures here (" BENCH_BUILD_TYPE
-	      ").\n",
+	      "keeps its assertions and compiles with -O2; what is measured here is a " BENCH_BUILD_TYPE
+	      " build.\n",
 	      stderr);
 }
 
 } // namespace
 
-/* ---- bench.h ---------------------------------------------------------------------------------- */
+/* ---- bench.h --------------------------------------------------------------------------------- */
 
 extern "C" {
 

@@ -2,8 +2,8 @@
 """Claims as data: expressions over rows, bounds, and a verdict by interval.
 
 An expression is arithmetic over rows in brackets: "[thread/yield] / [yield/2]". A row's figure is
-its ns/op; "[row].counters.bytes" or "[row].lat.p99" is another of its numbers. "{name}" is a fact of
-the build, such as {switch_registers}. It is evaluated round by round, so that rows of one round are
+its ns/op; "[row].counters.bytes" or "[row].lat.p99" is another of its numbers. "{name}" is a fact
+of the build, such as {switch_registers}. It is evaluated round by round, so that rows of one round are
 compared with each other."""
 import ast
 import json
@@ -158,7 +158,7 @@ def judge(claim, rows, facts, show):
 
 
 def sentence(claim, rows, facts, show):
-    """The claim's plain sentence with its numbers put in; a part whose number is missing says so."""
+    """The claim's plain sentence with its numbers put in; what is missing says so."""
     def put(match):
         expression, _, unit = match.group(1).partition("|")
         try:

@@ -169,14 +169,15 @@ def layout(rows):
                 here.append(rung)
                 named.update(rung.rows())
             else:
-                absent.append(above if rung.title == above else "%s, %s" % (above, rung.title.strip()))
+                absent.append(rung.title if rung.title == above
+                              else "%s, %s" % (above, rung.title.strip()))
         if here:
             sections.append((heading, here))
     return sections, [r for r in rows if r not in named], absent
 
 
 def ratio(top, bottom, top_metric="ns_per_op", bottom_metric=None):
-    """(median, interval, rounds) of top over bottom, round by round; None without a common round."""
+    """(median, interval, rounds) of top over bottom, round by round; None if none has both."""
     if top is None or bottom is None:
         return None
     pairs = stats.paired(top.values(top_metric), bottom.values(bottom_metric or top_metric))

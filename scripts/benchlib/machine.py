@@ -191,8 +191,8 @@ def warnings(m, build):
     if m["aslr"] == "0":
         w.append("address randomisation is off: all rounds share one memory layout")
     if m["thp"] == "always":
-        w.append("transparent huge pages are 'always': memory per coroutine or thread may be rounded up "
-                 "to 2 MiB")
+        w.append("transparent huge pages are 'always': memory per coroutine or thread may be "
+                 "rounded up to 2 MiB")
     return w
 
 

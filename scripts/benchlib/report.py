@@ -5,7 +5,7 @@ import textwrap
 from . import ladder, stats
 
 WIDTH = 100
-UNSTEADY = 0.05     # half the range of the rounds over their median: rounds differ by more than 10 %
+UNSTEADY = 0.05     # half the range over the median: the rounds differ by more than 10 %
 PLACES = {"same-cpu": "1 CPU", "two-cpus": "2 CPUs", "free": "free"}
 SCALES = {
     "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (0, "ns")),

@@ -41,7 +41,7 @@ class Row:
 
 
 def find(data, metric):
-    """The value at a dotted path. Keys may have dots themselves (p99.9), so the longest match wins."""
+    """The value at a dotted path. Keys may have dots themselves (p99.9): the longest wins."""
     if not isinstance(data, dict):
         return None
     if metric in data:

@@ -15,7 +15,7 @@ static void sleep_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
-/* ---- What a figure means ---------------------------------------------------------------------- */
+/* ---- What a figure means --------------------------------------------------------------------- */
 
 static void sleeps(bench *b)
 {
@@ -85,7 +85,7 @@ static void items(bench *b)
 }
 BENCH_NAMED(items, "time/items", .run = items, .iterations = 8)
 
-/* ---- Arguments, threads, setup ---------------------------------------------------------------- */
+/* ---- Arguments, threads, setup --------------------------------------------------------------- */
 
 static void arguments(bench *b)
 {
@@ -168,7 +168,7 @@ BENCH_NAMED(turns_same, "place/same", .run = turns, .setup = turn_set_up, .threa
 BENCH_NAMED(turns_two, "place/two", .run = turns, .setup = turn_set_up, .threads = {2},
 	.placement = BENCH_TWO_CPUS)
 
-/* ---- Latency ---------------------------------------------------------------------------------- */
+/* ---- Latency --------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -221,7 +221,7 @@ static void recording(bench *b)
 }
 BENCH_NAMED(recording, "lat/record", .run = recording, .min_time = 0.05)
 
-/* ---- Ends that are not well ------------------------------------------------------------------- */
+/* ---- Ends that are not well ------------------------------------------------------------------ */
 
 static void skips(bench *b)
 {
