@@ -67,7 +67,7 @@ typedef struct bench_def {
 	double min_time;      /* seconds; 0: the default */
 	int64_t iterations;   /* fixed number of operations; 0: found by measuring */
 	const char *clock;    /* "wall" (default) or "cpu": which one the report quotes */
-	const char *baseline; /* instance name (full, e.g. "thread/yield") that the report sets beside it */
+	const char *baseline; /* full name of the instance that the report sets beside it */
 	const char *model;    /* "closed" (default) or "open@RATE" for latency benches */
 	void *user;
 } bench_def;

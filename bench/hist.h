@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench/hist.h - latency histogram, log-linear: 64 buckets an octave, 1 ns to 100 s and beyond, so a
- * value is known to within 1.6 %. Recording is a shift and an increment on memory that one thread
+ * bench/hist.h - latency histogram, log-linear: 64 buckets an octave, 1 ns to 100 s and beyond, so
+ * a value is known to within 1.6 %. Recording is a shift and an increment on memory that one thread
  * owns; histograms of several threads are added up afterwards.
  *
  * Bucket of v: below 128 the value itself; above, v is shifted right until it lies in [64, 128) and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench/json.h - writes one JSON object on one line. Non-finite numbers become null. C++ because its
- * only user is the shim. */
+ * bench/json.h - writes one JSON object on one line. Non-finite numbers become null. C++ because
+ * its only user is the shim. */
 #ifndef BENCH_JSON_H
 #define BENCH_JSON_H
 

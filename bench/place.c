@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The first CPU listed as sharing a core with `cpu`; the CPU itself where the kernel does not tell. */
+/* The first CPU listed as sharing a core with `cpu`; itself where the kernel does not tell. */
 static int core_of(int cpu)
 {
 	char path[96];

@@ -3,8 +3,8 @@
 
 An expression is arithmetic over rows in brackets: "[thread/yield] / [yield/2]". A row's figure is
 its ns/op; "[row].counters.bytes" or "[row].lat.p99" is another of its numbers. "{name}" is a fact
-of the build, such as {switch_registers}. It is evaluated round by round, so that rows of one round are
-compared with each other."""
+of the build, such as {switch_registers}. It is evaluated round by round, so that rows of one round
+are compared with each other."""
 import ast
 import json
 import operator

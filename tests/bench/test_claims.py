@@ -132,7 +132,8 @@ class Shipped(unittest.TestCase):
 
 class Report(unittest.TestCase):
     def test_units(self):
-        for v, unit, text in ((0.5, "ns", "0.500 ns"), (2.7, "ns", "2.70 ns"), (946, "ns", "946 ns"),
+        for v, unit, text in ((0.5, "ns", "0.500 ns"), (2.7, "ns", "2.70 ns"),
+                              (946, "ns", "946 ns"),
                               (37000, "ns", "37.0 us"), (1.24e9, "ns", "1.24 s"),
                               (999.9, "ns", "1.00 us"), (4096, "bytes", "4.00 KiB"),
                               (1234567, "count", "1,234,567"), (94.4, "x", "94.4x")):
