@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Each public header compiles alone, as every language version that it promises, without a warning; and
+what WEND_GO must refuse does not compile."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "scripts", "checks"))
+from tap import Skip, Tap  # noqa: E402
+
+INCLUDE = os.path.join(ROOT, "include")
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
+C = ["c11", "c17", "gnu11", "gnu2x"]
+CXX = ["c++17", "gnu++17", "c++20"]
+COMPILERS = {"gcc": "c", "clang-14": "c", "g++": "c++", "clang++-14": "c++"}
+tap = Tap()
+
+
+def compile_text(compiler, std, text, flags=()):
+	"""stderr of a compilation that failed, or None."""
+	if not shutil.which(compiler):
+		raise Skip(compiler + " is not installed")
+	r = subprocess.run([compiler, "-x", COMPILERS[compiler], "-std=" + std, "-I", INCLUDE, "-O1", "-c",
+			"-o", os.devnull, *flags, "-"], input=text, capture_output=True, text=True)
+	return r.stderr or "exit status %d" % r.returncode if r.returncode else None
+
+
+def headers(compiler):
+	bad = []
+	for std in C if COMPILERS[compiler] == "c" else CXX:
+		for name in sorted(os.listdir(os.path.join(INCLUDE, "wend"))):
+			if name == "go_cxx.h" and COMPILERS[compiler] == "c":
+				continue
+			# Twice: the guard works. Then a use, so that unused static functions would show.
+			text = "#include <wend/%s>\n#include <wend/%s>\nint user(void);\nint user(void) { return 0; }\n" % (name, name)
+			error = compile_text(compiler, std, text, STRICT)
+			if error:
+				bad.append("%s -std=%s %s:\n%s" % (compiler, std, name, error[:1500]))
+	assert not bad, "\n".join(bad)
+
+
+PRELUDE = """
+#include <wend/wend.h>
+struct two { long a, b; };
+struct big { char c[64]; };
+struct __attribute__((aligned(32))) wide { char c[32]; };
+typedef float v8 __attribute__((vector_size(32)));
+void none(void);
+void one(int a);
+void point(int *p);
+void pair(struct two t);
+void blob(struct big b);
+void aligned(struct wide w);
+void many(int a, ...);
+struct two result(void);
+struct big big_result(void);
+double scalar(double d);
+struct two t; struct big b; struct wide w;
+int use(void);
+int use(void) { return %s; }
+"""
+
+GOOD = ["WEND_GO(none)", "WEND_GO(one, 1)", "WEND_GO(point, 0)", "WEND_GO(pair, t)", "WEND_GO(blob, b)",
+	"WEND_GO(many, 1, 2, 3, 4, 5, 6, 7, 8)", "WEND_GO(scalar, 1)", "WEND_GO(one, WEND_GO(none))"]
+# What is refused, and a word of the message.
+BAD = [
+	("WEND_GO(many, 1, 2, 3, 4, 5, 6, 7, 8, 9)", "at most 8 arguments"),
+	("WEND_GO(many, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)", "at most 8 arguments"),
+	("WEND_GO(result)", "void or a scalar"),
+	("WEND_GO(big_result)", "void or a scalar"),
+	("WEND_GO(aligned, w)", "alignment_above_16_bytes|negative|array size"),
+	("WEND_GO(one)", "too few arguments"),
+	("WEND_GO(one, 1, 2)", "too many arguments"),
+	("WEND_GO(one, t)", "incompatible type|passing 'struct two'"),
+	("WEND_GO(pair, 1)", "incompatible type|passing 'int'"),
+	("WEND_GO(point, 1.5)", "incompatible type|passing 'double'"),
+	("WEND_GO(point, &t)", "incompatible"),
+	("WEND_GO(undeclared, 1)", "undeclared"),
+]
+
+
+def accepts(compiler):
+	for expression in GOOD:
+		error = compile_text(compiler, "gnu11", PRELUDE % expression, ["-Wall", "-Wextra", "-Werror"])
+		assert not error, "%s: %s" % (expression, error)
+
+
+def refuses(compiler):
+	for expression, words in BAD:
+		error = compile_text(compiler, "gnu11", PRELUDE % expression,
+				["-Werror=incompatible-pointer-types", "-Wno-psabi"])
+		assert error, expression + " compiles"
+		assert any(w in error for w in words.split("|")), "%s: %s" % (expression, error[:1000])
+
+
+def short_names(compiler):
+	# Functions only: variables and members with these names stay usable.
+	text = """#define WEND_SHORT_NAMES
+#include <wend/wend.h>
+struct s { int go, goexit; };
+int user(void);
+static void f(int a) { (void)a; }
+int user(void) { int go = 0; struct s s = { 1, 2 }; return go(f, 1) + go + s.go + s.goexit; }
+"""
+	error = compile_text(compiler, "gnu11" if COMPILERS[compiler] == "c" else "c++17", text,
+			["-Wall", "-Wextra", "-Werror"])
+	assert not error, error
+
+
+for name in COMPILERS:
+	tap.case(lambda c=name: headers(c), "headers_alone_" + name)
+	tap.case(lambda c=name: short_names(c), "short_names_" + name)
+	if COMPILERS[name] == "c":
+		tap.case(lambda c=name: accepts(c), "wend_go_accepts_" + name)
+		tap.case(lambda c=name: refuses(c), "wend_go_refuses_" + name)
+tap.run()
