@@ -150,7 +150,7 @@ def wrapped(items, indent):
     """Items side by side, each kept whole where it fits on a line."""
     tied = [x.replace(" ", "\0") if len(x) < WIDTH - len(indent) else x for x in items]
     return [x.replace("\0", " ") for x in
-            textwrap.wrap(" · ".join(tied), WIDTH, initial_indent=indent,
+            textwrap.wrap("\0· ".join(tied), WIDTH, initial_indent=indent,
                           subsequent_indent=indent, break_long_words=False,
                           break_on_hyphens=False)] if items else []
 
@@ -226,6 +226,9 @@ def claims_text(judged, colour=False):
         verdict = "%-12s" % c["verdict"]
         if colour:
             verdict = "\x1b[1;%sm%s\x1b[0m" % (COLOURS[c["verdict"]], verdict)
+        if not any(k["value"] is not None for k in c["checks"]):
+            out += ["%s  %s: no row of it was measured" % (verdict, c["id"]), ""]
+            continue
         out.append("%s  %s" % (verdict, c["id"]))
         out += textwrap.wrap("\"%s\"" % c["claim"], WIDTH, initial_indent="    ",
                              subsequent_indent="    ")

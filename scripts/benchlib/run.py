@@ -263,7 +263,6 @@ def measure(rows, plan, env, cpus, progress=None, rng=None):
             for n in range(plan.rounds):
                 todo = [r for r in rows if plan.wants(r, n)]
                 rng.shuffle(todo)
-                begun = n + 1 if todo else begun
                 for i, row in enumerate(todo):
                     took = time.monotonic() - start
                     guess = max(row.seconds) if row.seconds else 0
@@ -274,6 +273,7 @@ def measure(rows, plan, env, cpus, progress=None, rng=None):
                     left = min(plan.budget - took,
                                each * (len(todo) - i + (plan.rounds - n - 1) * len(todo)))
                     progress.show(row, n, left if each else plan.budget)
+                    begun = n + 1
                     before = time.monotonic()
                     data = run_once(row, plan.min_time, plan.timeout, env, cpus, tmp)
                     record(row, n, data, time.monotonic() - before)
