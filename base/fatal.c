@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/fatal.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,21 +21,26 @@ static void too_long(int sig)
 	_exit(2);
 }
 
-void wend__die(bool all)
+void wend__die_soon(void)
 {
-	static int dying;
 	struct sigaction sa = {.sa_handler = too_long};
 	sigset_t set;
 
-	if (__atomic_exchange_n(&dying, 1, __ATOMIC_SEQ_CST)) { /* somebody else prints already, */
-		for (;;)                                            /* or the trace itself failed */
-			pause();
-	}
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	sigaction(SIGALRM, &sa, NULL);
 	alarm(5);
+}
+
+void wend__die(bool all)
+{
+	static pthread_mutex_t dying = PTHREAD_MUTEX_INITIALIZER;
+
+	if (pthread_mutex_trylock(&dying) != 0) /* somebody prints already, or the trace failed: */
+		for (;;)                            /* the alarm ends it */
+			pause();
+	wend__die_soon();
 	fflush(NULL);
 	if (wend__fatal_trace)
 		wend__fatal_trace(all);

@@ -20,4 +20,7 @@ extern void (*wend__fatal_trace)(bool all);
 /* The same for faults caught by a signal handler: the message is printed already. */
 cold __attribute__((noreturn)) void wend__die(bool all);
 
+/* From now on the process ends within 5 s, whatever lock its last words need; wend__die calls it. */
+void wend__die_soon(void);
+
 #endif

@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
  * base/race.h - what race and memory checkers must be told: which fiber runs, which object orders
- * whom. Empty in other builds. The switch carries no synchronisation (flag 1), or all coroutines of a
- * thread would count as ordered and real races vanish.
+ * whom. Empty in other builds. Two uses of ThreadSanitizer:
+ *
+ *   WEND_TSAN  the runtime itself is instrumented and on trial. A switch orders the two fibers, as
+ *              the data of an M and its P pass from one to the next by it.
+ *   WEND_RACE  users' code is on trial: the runtime is not instrumented, only annotated, and a switch
+ *              orders nobody, or all coroutines of a thread would count as ordered and real races
+ *              vanish.
  */
 #ifndef BASE_RACE_H
 #define BASE_RACE_H
 
 #include "base/compiler.h"
 
-#ifdef WEND_TSAN
+#if defined(WEND_RACE)
+#define RACE__SWITCH_FLAGS 1
+#elif defined(WEND_TSAN)
+#define RACE__SWITCH_FLAGS 0
+#endif
+
+#ifdef RACE__SWITCH_FLAGS
 void *__tsan_get_current_fiber(void);
 void *__tsan_create_fiber(unsigned flags);
 void __tsan_destroy_fiber(void *fiber);
@@ -19,7 +30,7 @@ void __tsan_release(void *addr);
 #define race_fiber_current() __tsan_get_current_fiber()
 #define race_fiber_create() __tsan_create_fiber(0)
 #define race_fiber_destroy(f) __tsan_destroy_fiber(f)
-#define race_fiber_switch(f) __tsan_switch_to_fiber((f), 1)
+#define race_fiber_switch(f) __tsan_switch_to_fiber((f), RACE__SWITCH_FLAGS)
 #define race_acquire(obj) __tsan_acquire((void *)(obj))
 #define race_release(obj) __tsan_release((void *)(obj))
 #else

@@ -20,6 +20,7 @@
 #define SCHED_G_H
 
 #include "atomics/atomic.h"
+#include "atomics/ec.h"
 #include "sched/ctx.h"
 
 struct m;
@@ -46,7 +47,7 @@ enum g_flags {
 	G_CANARY = 2,   /* none: the words below the stack are checked at each park */
 	G_FOREIGN = 4,  /* stands for a foreign thread that blocks: ready wakes the thread */
 	G_MAIN = 8,     /* the main coroutine of wend_run */
-	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the slow paths */
+	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the M's own loop */
 };
 
 struct g {
@@ -58,7 +59,8 @@ struct g {
 	atm_u32 state;     /* enum g_state */
 	uint16_t wait_reason;
 	uint16_t flags;
-	uint64_t pad;
+	int32_t last_p; /* P it last ran on, for the migration counter */
+	int32_t on_p;   /* k > 0: only on P number k-1 */
 
 	/* spawn and end */
 	void (*fn)(void *);
@@ -72,10 +74,11 @@ struct g {
 	const void *created_at;
 	struct m *locked_m; /* thread this coroutine is locked to */
 	int lock_depth;
-	int on_p;       /* k > 0: only on P number k-1 */
-	int last_p;     /* P it last ran on, for the migration counter */
 	int size_class;
 	uint32_t index; /* stack_index; constant */
+	struct wend__go *go; /* WEND_GO requests whose arguments are being evaluated, innermost first */
+	atm_u32 awake;       /* G_FOREIGN: ready was called; with ec, the thread's bed */
+	struct ec ec;
 	void *race_fiber; /* ThreadSanitizer's view of this stack */
 	void *asan_fake;
 };

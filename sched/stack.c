@@ -232,30 +232,40 @@ void stack_put(struct g *list)
 	}
 }
 
-bool stack_each(bool (*fn)(struct g *gp, uint64_t id, size_t size, void *arg), void *arg)
+/* True when fn wants a pause: *at then stands behind the slot just shown. */
+static bool each_in_chunk(struct chunk *c, struct stack_cursor *at,
+						  bool (*fn)(struct g *gp, uint64_t id, size_t size, void *arg), void *arg)
 {
-	for (int cls = 0; cls < STACK_CLASSES; cls++) {
-		struct stack_class *sc = &wend__stack_classes[cls];
-		bool more = true;
+	while (at->slot < c->carved) {
+		uint32_t i = at->slot++;
+		uint64_t id = atm_load_acq(&c->slot[i].id); /* acq: pairs with spawn's store */
 
-		lock(&sc->lock); /* no chunk of this class can be unmapped meanwhile */
-		for (uint32_t k = 1; more && k < chunk_count(); k++) {
-			struct chunk *c = chunk_at(k);
+		if (id && !fn(chunk_g(c, i), id, c->slot_size, arg))
+			return true;
+	}
+	return false;
+}
 
-			if (!c || c->cls != cls)
-				continue;
-			for (uint32_t i = 0; more && i < c->carved; i++) {
-				uint64_t id = atm_load_acq(&c->slot[i].id); /* acq: pairs with spawn's store */
+bool stack_each(struct stack_cursor *at,
+				bool (*fn)(struct g *gp, uint64_t id, size_t size, void *arg), void *arg)
+{
+	for (; at->cls < STACK_CLASSES; at->cls++, at->chunk = 0) {
+		struct stack_class *sc = &wend__stack_classes[at->cls];
+		bool pause = false;
 
-				if (id)
-					more = fn(chunk_g(c, i), id, c->slot_size, arg);
-			}
+		lock(&sc->lock); /* no chunk of this class is emptied meanwhile */
+		for (; at->chunk < chunk_count(); at->chunk++, at->slot = 0) {
+			struct chunk *c = chunk_at(at->chunk);
+
+			pause = c && c->cls == (int)at->cls && each_in_chunk(c, at, fn, arg);
+			if (pause)
+				break;
 		}
 		unlock(&sc->lock);
-		if (!more)
-			return false;
+		if (pause)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 void stack_fini(void)

@@ -64,8 +64,13 @@ bool stack_intact(const struct g *gp, const void *sp);
 uint32_t stack_index(const struct g *gp);
 struct g *stack_by_index(uint32_t index);
 
-/* Calls fn for each slot that somebody lives in, under the arena's lock. */
-bool stack_each(bool (*fn)(struct g *gp, uint64_t id, size_t size, void *arg), void *arg);
+/* Calls fn for each slot from *at on that somebody lives in, under its class's lock, until fn says false;
+ * *at then stands behind the last one. True: there may be more. */
+struct stack_cursor {
+	uint32_t cls, chunk, slot;
+};
+bool stack_each(struct stack_cursor *at,
+				bool (*fn)(struct g *gp, uint64_t id, size_t size, void *arg), void *arg);
 
 struct stack_stats {
 	uint64_t carved, guarded, returned_bytes;

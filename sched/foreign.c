@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/foreign.c - threads that the runtime did not make. They spawn and make ready by way of the
+ * global queue, and block by way of a G that stands for them: making it ready wakes the thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fatal.h"
+#include "sched/sched_priv.h"
+
+/* What a thread keeps: a slot of the smallest stack class, for its control block alone. */
+struct foreign {
+	struct g *gp;
+	uint32_t generation; /* of the runtime that the slot belongs to */
+};
+
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static __thread struct wend__go *pending __attribute__((tls_model("initial-exec")));
+
+static void thread_over(void *arg)
+{
+	struct foreign *f = arg;
+
+	if (f->generation == sched.generation && atm_load_acq(&sched.phase) == PHASE_RUNNING) {
+		atm_store_rel(&f->gp->slot->id, 0);
+		f->gp->flags &= (uint16_t)~G_FOREIGN;
+		f->gp->link = NULL;
+		stack_put(f->gp);
+	}
+	free(f);
+}
+
+static void make_key(void)
+{
+	if (pthread_key_create(&key, thread_over) != 0)
+		wend__fatal("no thread-specific key left: pthread_key_create failed");
+}
+
+/* One per thread that ever waited, until the thread or the runtime ends. */
+static struct g *foreign_g(void)
+{
+	pthread_once(&once, make_key);
+
+	struct foreign *f = pthread_getspecific(key);
+	int got, err;
+
+	if (f && f->generation == sched.generation)
+		return f->gp;
+	if (!f) {
+		f = malloc(sizeof *f);
+		if (!f || pthread_setspecific(key, f) != 0)
+			wend__fatal("out of memory for a foreign thread's first wait");
+	}
+	f->gp = stack_get(0, 1, &got, &err);
+	if (!f->gp)
+		wend__fatal("no control block for a foreign thread's first wait");
+	f->generation = sched.generation;
+	f->gp->flags |= G_FOREIGN;
+	f->gp->name = "foreign thread";
+	return f->gp;
+}
+
+struct wend__go **foreign_pending(void)
+{
+	return &pending;
+}
+
+struct g *current(struct m *mp, const char *what)
+{
+	if (likely(mp && mp->curg))
+		return mp->curg;
+	if (atm_load_acq(&sched.phase) == PHASE_OFF)
+		wend__fatal("%s called while the runtime is not running: use wend_run, WEND_MAIN or wend_start",
+					what);
+	atm_store_rlx(&sched.foreign_seen, 1); /* rlx: sticky; a report of deadlock needs certainty */
+	return foreign_g();
+}
+
+struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
+{
+	atm_store_rlx(&gp->awake, 0); /* rlx: commit publishes */
+	if (!commit(gp, arg))
+		return NULL;
+	while (!atm_load_acq(&gp->awake)) { /* acq: pairs with ready_elsewhere */
+		uint32_t value = ec_value(&gp->ec);
+
+		if (!atm_load_acq(&gp->awake))
+			ec_wait(&gp->ec, value, 0);
+	}
+	return NULL;
+}
+
+/* Work came into the global queue from outside: whoever sleeps must look. */
+void wake_after_foreign(void)
+{
+	atm_fence_sc(); /* queue store before load read; pairs with sched_heavy in idle.c */
+	wake_one();
+}
+
+noinline void ready_elsewhere(struct m *mp, struct g *gp)
+{
+	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: for lists */
+	if (gp->flags & G_FOREIGN) {
+		atm_store_rel(&gp->awake, 1); /* rel: what the waker did; pairs with park_foreign */
+		ec_inc(&gp->ec);
+		return;
+	}
+	if (mp && mp->p)
+		STAT(mp->p, readies);
+	else
+		atm_add_sc(&sched.foreign_readies, 1);
+	requeue(mp, gp);
+	if (gp->on_p)
+		return;
+	if (mp && mp->p)
+		maybe_wake(mp->p);
+	else
+		wake_after_foreign();
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/loop.c - yield, park, ready and end: coroutines pass the CPU to one another directly, on their
+ * own stacks; only when a P has nothing at hand, or something special, does the M's own loop run.
+ */
+#include "base/fatal.h"
+#include "sched/sched_priv.h"
+#include "wend/go.h"
+
+struct sched_state wend__sched;
+__thread struct m *wend__m __attribute__((tls_model("initial-exec")));
+
+static inline bool may_switch_directly(const struct g *gp, const struct g *next)
+{
+	return likely(!((gp->flags | next->flags) & G_SLOW));
+}
+
+/* Leaves gp for the next coroutine, which the caller has picked, or for the loop. */
+static always_inline struct m *leave_stack(struct m *mp, struct g *gp, struct g *next)
+{
+	if (likely(next && may_switch_directly(gp, next))) {
+		set_running(mp->p, next);
+		return g_switch(mp, gp, next);
+	}
+	mp->picked = next;
+	return g_switch_g0(mp, gp);
+}
+
+void wend_yield(void)
+{
+	struct m *mp = enter();
+
+	if (unlikely(!mp || !mp->curg))
+		wend__fatal("wend_yield called off a coroutine");
+
+	struct g *gp = mp->curg;
+	struct p *pp = mp->p;
+	struct g *next = pick(pp);
+
+	if (!next) {
+		next = pick_fair(pp);
+		if (!next && likely(!atm_load_rlx(&pp->retire) && !mp->locked_g)) { /* rlx: a hint */
+			leave(mp);
+			return;
+		}
+	}
+	STAT(pp, yields);
+	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: for lists */
+	mp->post = POST_YIELD;
+	mp = leave_stack(mp, gp, next);
+	leave(mp);
+}
+
+/* ---- Blocking ----------------------------------------------------------------------------------- */
+
+static cold void canary_check(struct g *gp)
+{
+	if (!stack_intact(gp, __builtin_frame_address(0)))
+		stack_overflow(gp, __builtin_return_address(0), __builtin_frame_address(0));
+}
+
+struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj,
+			   park_commit *commit, void *arg)
+{
+	gp->wait_reason = (uint16_t)reason;
+	gp->wait_obj = (void *)obj;
+	atm_store_rlx(&gp->state, G_WAITING); /* rlx: for lists */
+	if (unlikely(gp->flags & (G_FOREIGN | G_CANARY))) {
+		if (gp->flags & G_FOREIGN)
+			return park_foreign(gp, commit, arg);
+		canary_check(gp);
+	}
+	gp->parked_at = mp->p->now;
+	STAT(mp->p, parks);
+	mp->post = POST_PARK;
+	mp->commit = commit;
+	mp->commit_arg = arg;
+	return leave_stack(mp, gp, pick(mp->p));
+}
+
+void ready(struct m *mp, struct g *gp)
+{
+	if (unlikely(gp->flags & (G_FOREIGN | G_SLOW)) || !mp || unlikely(!mp->p)) {
+		ready_elsewhere(mp, gp);
+		return;
+	}
+	struct p *pp = mp->p;
+
+	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: for lists */
+	STAT(pp, readies);
+	if (sched.knobs.next)
+		make_next(pp, gp);
+	else
+		ring_put(pp, gp);
+	maybe_wake(pp);
+}
+
+/* ---- After the switch --------------------------------------------------------------------------- */
+
+noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post)
+{
+	mp->post = POST_NONE;
+	switch (post) {
+	case POST_NONE:
+		return;
+	case POST_YIELD:
+		requeue(mp, prev);
+		return;
+	case POST_PARK:
+		if (!mp->commit(prev, mp->commit_arg))
+			ready(mp, prev);
+		return;
+	case POST_EXIT:
+		g_free(mp->p, prev);
+		return;
+	}
+}
+
+/* ---- Ending ------------------------------------------------------------------------------------- */
+
+WEND_NORETURN void wend_goexit(void)
+{
+	struct m *mp = enter();
+
+	if (unlikely(!mp || !mp->curg))
+		wend__fatal("wend_goexit called off a coroutine");
+
+	struct g *gp = mp->curg;
+	struct p *pp = mp->p;
+
+	if (unlikely(gp->flags & G_CANARY))
+		canary_check(gp);
+	STAT(pp, exits);
+	if (unlikely(mp->locked_g == gp))
+		mp->locked_over = true;
+	mp->post = POST_EXIT;
+	leave_stack(mp, gp, pick(pp));
+	__builtin_unreachable();
+}
+
+/* Slow way into the runtime: the only reason so far is that it ends. The coroutine stays where it is
+ * for ever. */
+noinline void enter_slow(struct m *mp)
+{
+	if (atm_load_acq(&sched.phase) != PHASE_STOPPING || !mp->curg || !mp->p)
+		return;
+	mp->post = POST_NONE;
+	mp->picked = NULL;
+	g_switch_g0(mp, mp->curg);
+	__builtin_unreachable();
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/m.h - M, a kernel thread that runs coroutines while it holds a P, and the pair of calls at
+ * the border of the runtime.
+ */
+#ifndef SCHED_M_H
+#define SCHED_M_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "atomics/ec.h"
+#include "sched/p.h"
+
+/* What the next context does on behalf of the one that was left. */
+enum post { POST_NONE, POST_YIELD, POST_PARK, POST_EXIT };
+
+/* Publishes a parked coroutine (unlocks the object it waits on, say). False: it must not wait after
+ * all and is made ready again. Runs on another stack, inside the runtime; must not block. */
+typedef bool park_commit(struct g *gp, void *arg);
+
+struct m {
+	/* border: a monitor writes attn, fences heavily and reads in_rt (enter below) */
+	alignas(CACHELINE) atm_u32 in_rt; /* 1 inside the runtime; written by this thread */
+	atm_u32 attn;                     /* a reason to take the slow way in; written by others */
+
+	/* this thread */
+	struct g *curg; /* NULL on the thread's own stack */
+	struct p *p;
+	struct g *prev;
+	enum post post;
+	park_commit *commit;
+	void *commit_arg;
+	struct ctx g0;       /* the thread's own stack */
+	struct g *picked;    /* taken from a queue, to be run by the loop */
+	struct g *locked_g;  /* coroutine locked to this thread */
+	bool spinning;       /* counted in sched.load */
+	bool exit_now;       /* the main coroutine of WEND_MAIN is over */
+	bool locked_over;    /* locked_g has ended */
+	void *race_fiber;
+	void *asan_fake;
+	char *stack_lo;
+	size_t stack_size;
+	void *alt_stack;     /* where fault handlers run */
+	stack_t alt_before;
+	uint32_t id;
+	int bound_cpu;       /* where the thread is bound, -1 nowhere */
+
+	/* hand-over to a sleeping M: written under sched.lock by who wakes it */
+	alignas(CACHELINE) struct ec ec;
+	atm_u32 woken;
+	struct p *next_p;
+	struct g *next_g;
+	struct m *link;     /* idle list */
+	struct m *all_link; /* all M's; they are freed only when the runtime has ended */
+	pthread_t thread;
+	bool is_caller; /* the thread that called wend_run: not to be joined */
+	atm_u32 gone;   /* left its loop */
+};
+
+enum attn { ATTN_NONE, ATTN_STOP };
+
+/* The calling thread's M, NULL for foreign threads. Read through volatile asm each time: a coroutine
+ * may be on another thread after any switch, and compilers keep thread-local addresses over calls. */
+extern __thread struct m *wend__m __attribute__((tls_model("initial-exec")));
+
+static always_inline struct m *getm(void)
+{
+	struct m *mp;
+
+	__asm__ volatile("movq wend__m@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(mp));
+	return mp;
+}
+
+void enter_slow(struct m *mp);
+
+/* Every public call that touches a P comes in by enter and goes out by leave. In between the P cannot
+ * be taken from the thread. The pair costs two plain stores and two loads: a monitor that wants the P
+ * of a thread in user code writes attn, runs asym_heavy() and then reads in_rt; if that is 0, the
+ * thread is outside and will see attn before it touches the P again.
+ * NULL for a foreign thread. */
+static always_inline struct m *enter(void)
+{
+	struct m *mp = getm();
+
+	if (likely(mp != NULL)) {
+		atm_store_rlx(&mp->in_rt, 1); /* rlx: ordered by the light fence, the monitor has the heavy */
+		asym_light();
+		if (unlikely(atm_load_rlx(&mp->attn) != ATTN_NONE)) /* rlx: as above */
+			enter_slow(mp);
+	}
+	return mp;
+}
+
+/* mp: the M that the caller is on now, which after a park may be another than at enter. */
+static always_inline void leave(struct m *mp)
+{
+	atm_store_rel(&mp->in_rt, 0); /* rel: the P's data before the monitor's acquire of in_rt */
+}
+
+#endif

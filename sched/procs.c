@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/procs.c - how many P's: making them, changing their number while running, and what all of
+ * them counted.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sched/cpus.h"
+#include "sched/sched_priv.h"
+#include "wend/debug.h"
+#include "wend/go.h"
+
+struct p *p_make(uint32_t id)
+{
+	struct p *pp = mmap(NULL, sizeof *pp, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool asym = sched.asym;
+
+	if (pp == MAP_FAILED)
+		return NULL;
+	if (deque_init(&pp->fresh, 256, asym) != 0 || deque_init(&pp->ring, 256, asym) != 0) {
+		p_free(pp);
+		return NULL;
+	}
+	pp->id = id;
+	pp->rng = 0x9E3779B97F4A7C15ULL * (id + 1);
+	pp->refill = 4;
+	pp->cpu = -1;
+	return pp;
+}
+
+void p_free(struct p *pp)
+{
+	deque_destroy(&pp->fresh);
+	deque_destroy(&pp->ring);
+	for (int i = 0; i < CELL_SEGMENTS; i++) {
+		void *segment = atm_load_rlx(&pp->cells[i]);
+
+		if (segment)
+			munmap(segment, CELLS_PER_SEGMENT * sizeof(atm_u64));
+	}
+	topo_forget(pp);
+	munmap(pp, sizeof *pp);
+}
+
+/* ---- Number of P's ------------------------------------------------------------------------------ */
+
+static void list_idle(struct p *pp)
+{
+	pp->link = sched.idle_p;
+	sched.idle_p = pp;
+	atm_store_rlx(&pp->idle, 1);
+	atm_add_sc(&sched.load, LOAD_IDLE);
+}
+
+static void drop_idle_above(int n)
+{
+	for (struct p **at = &sched.idle_p; *at;) {
+		struct p *pp = *at;
+
+		if ((int)pp->id < n) {
+			at = &pp->link;
+			continue;
+		}
+		*at = pp->link;
+		atm_store_rlx(&pp->idle, 0);
+		atm_add_sc(&sched.load, -LOAD_IDLE);
+	}
+}
+
+/* To n P's. Those that go and are held by an M retire when it comes by (retire_p). sched.lock held.
+ * -ENOMEM, and nothing has changed. */
+int procs_resize(int n)
+{
+	int old = (int)atm_load_rlx(&sched.nprocs);
+
+	while (sched.nallp < n) {
+		struct p *pp = p_make((uint32_t)sched.nallp);
+
+		if (!pp)
+			return -ENOMEM;
+		sched.allp[sched.nallp++] = pp;
+	}
+	if (topo_place(n) != 0)
+		return -ENOMEM;
+	for (int i = n - 1; i >= old; i--) { /* the first P's come to lie on top */
+		struct p *pp = sched.allp[i];
+
+		if (atm_xchg_sc(&pp->retire, 0) == 0 || !pp->m)
+			list_idle(pp);
+	}
+	atm_store_rel(&sched.nprocs, (uint32_t)n); /* rel: allp[0..n); pairs with who walks them */
+	for (int i = n; i < old; i++)
+		atm_store_rel(&sched.allp[i]->retire, 1);
+	drop_idle_above(n);
+	return 0;
+}
+
+/* mp's P is one too many: what it holds goes to the others. */
+void retire_p(struct m *mp)
+{
+	struct p *pp = mp->p;
+	void *item;
+
+	gcache_flush(pp);
+	lock(&sched.lock);
+	if (atm_load_rlx(&pp->retire) == 0) { /* maxprocs rose again meanwhile */
+		unlock(&sched.lock);
+		return;
+	}
+	while (deque_take(&pp->fresh, &item) || deque_take(&pp->ring, &item))
+		global_put_locked(item, item, 1);
+	pp->has_next = false;
+	pp->m = NULL;
+	mp->p = NULL;
+	mp->link = sched.idle_m;
+	sched.idle_m = mp;
+	unlock(&sched.lock);
+	for (struct g *gp = atm_xchg_sc(&pp->inbox, NULL), *next; gp; gp = next) {
+		next = gp->link;
+		requeue(NULL, gp);
+	}
+	if (mp->spinning) {
+		mp->spinning = false;
+		atm_add_sc(&sched.load, -LOAD_SPIN);
+	}
+	sched_heavy();
+	wake_one();
+	m_sleep(mp);
+}
+
+int wend_maxprocs(int n)
+{
+	if (n > WEND_MAXPROCS_LIMIT)
+		return -EINVAL;
+	if (atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		return wend_num_cpu();
+
+	struct m *mp = enter();
+
+	lock(&sched.lock);
+	int old = (int)atm_load_rlx(&sched.nprocs);
+	int rc = n >= 1 && n != old ? procs_resize(n) : 0;
+
+	unlock(&sched.lock);
+	if (n > old)
+		wake_after_foreign();
+	leave_any(mp);
+	return rc ? rc : old;
+}
+
+/* ---- Numbers ------------------------------------------------------------------------------------ */
+
+int64_t wend_num_coroutines(void)
+{
+	int64_t n = (int64_t)atm_load_rlx(&sched.foreign_spawns);
+
+	lock(&sched.lock);
+	for (int i = 0; i < sched.nallp; i++) {
+		/* exits first: a coroutine that ends in between must not count twice as gone */
+		n -= (int64_t)atm_load_acq(&sched.allp[i]->stats.exits);
+	}
+	for (int i = 0; i < sched.nallp; i++)
+		n += (int64_t)atm_load_acq(&sched.allp[i]->stats.spawns);
+	unlock(&sched.lock);
+	return n;
+}
+
+uint64_t wend_coroutine_id(void)
+{
+	struct m *mp = enter();
+	uint64_t id = 0;
+
+	if (mp) {
+		if (mp->curg)
+			id = mp->curg->id;
+		leave(mp);
+	}
+	return id;
+}
+
+void wend_stats_read(wend_stats *out)
+{
+	struct stack_stats st;
+
+	memset(out, 0, sizeof *out);
+	lock(&sched.lock);
+	for (int i = 0; i < sched.nallp; i++) {
+#define X(name) out->name += atm_load_rlx(&sched.allp[i]->stats.name);
+		P_STATS(X)
+#undef X
+	}
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		out->threads += !atm_load_rlx(&mp->gone);
+	unlock(&sched.lock);
+	out->spawns += atm_load_rlx(&sched.foreign_spawns);
+	out->readies += atm_load_rlx(&sched.foreign_readies);
+	stack_stats_read(&st);
+	out->stacks = st.carved;
+	out->guarded = st.guarded;
+	out->stack_bytes_returned = st.returned_bytes;
+}
+
+size_t wend_release_memory(void)
+{
+	struct m *mp = enter();
+
+	if (mp && mp->p)
+		gcache_flush(mp->p);
+
+	size_t bytes = stack_release_all();
+
+	leave_any(mp);
+	return bytes;
+}
+
+const char *wend_atomics_backend(void)
+{
+	return ATM_BACKEND;
+}
+
+const char *wend_fence_kind(void)
+{
+	wend__asym_probe();
+	return wend__asym_on ? "membarrier" : "full fences";
+}
+
+const char *wend_guard_kind(void)
+{
+	return stack_guard_kind();
+}
+
+int wend_p_cpu(int p)
+{
+	return p >= 0 && p < (int)atm_load_acq(&sched.nprocs) ? sched.allp[p]->cpu : -1;
+}
+
+/* ---- Counter cells ------------------------------------------------------------------------------ */
+
+static noinline atm_u64 *make_segment(struct p *pp, uint32_t segment)
+{
+	void *cells = mmap(NULL, CELLS_PER_SEGMENT * sizeof(atm_u64), PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (cells == MAP_FAILED)
+		return NULL;
+	atm_store_rel(&pp->cells[segment], cells); /* rel: zeroes; pairs with counter_cells_sum */
+	return cells;
+}
+
+noinline atm_u64 *counter_cell_slow(struct p *pp, uint32_t id)
+{
+	uint32_t segment = id / CELLS_PER_SEGMENT;
+	atm_u64 *cells = atm_load_rlx(&pp->cells[segment]); /* rlx: own word */
+
+	if (!cells)
+		cells = make_segment(pp, segment);
+	return cells ? &cells[id % CELLS_PER_SEGMENT] : NULL;
+}
+
+int64_t counter_cells_sum(uint32_t id, bool reset)
+{
+	int64_t sum = 0;
+
+	lock(&sched.lock);
+	for (int i = 0; i < sched.nallp; i++) {
+		atm_u64 *cells = atm_load_acq(&sched.allp[i]->cells[id / CELLS_PER_SEGMENT]);
+
+		if (!cells)
+			continue;
+		sum += (int64_t)atm_load_acq(&cells[id % CELLS_PER_SEGMENT]);
+		if (reset)
+			atm_store_rlx(&cells[id % CELLS_PER_SEGMENT], 0); /* rlx: nobody adds meanwhile */
+	}
+	unlock(&sched.lock);
+	return sum;
+}
+
+/* Threads of this process that are not M's. When in doubt, there are. */
+bool other_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int tasks = 0, ms = 0;
+
+	if (!dir)
+		return true;
+	for (struct dirent *e; (e = readdir(dir));)
+		tasks += e->d_name[0] != '.';
+	closedir(dir);
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		ms += !atm_load_rlx(&mp->gone);
+	unlock(&sched.lock);
+	return tasks > ms;
+}

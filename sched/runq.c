@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/runq.c - where ready coroutines wait: a P's two deques, its inbox, the global queue. A deque
+ * that cannot grow loses nothing: what does not fit goes to the global queue, which is a linked list.
+ */
+#include "base/clock.h"
+#include "sched/policy.h"
+#include "sched/sched_priv.h"
+
+#define BATCH 128 /* the most that one visit to another queue brings */
+
+uint32_t runq_len(const struct p *pp)
+{
+	return (uint32_t)(deque_len(&pp->fresh) + deque_len(&pp->ring));
+}
+
+static cold void overflow(struct g *gp)
+{
+	lock(&sched.lock);
+	global_put_locked(gp, gp, 1);
+	unlock(&sched.lock);
+}
+
+void ring_put(struct p *pp, struct g *gp)
+{
+	if (unlikely(deque_push(&pp->ring, gp) != 0))
+		overflow(gp);
+}
+
+void fresh_put(struct p *pp, struct g *gp)
+{
+	pp->has_next = false;
+	if (unlikely(deque_push(&pp->fresh, gp) != 0))
+		overflow(gp);
+}
+
+/* gp runs next; whoever was to run next goes to the ring, so that being readied in turn, over and
+ * over, does not reverse the order for long. */
+void make_next(struct p *pp, struct g *gp)
+{
+	void *former;
+
+	if (pp->has_next && deque_pop(&pp->fresh, &former))
+		ring_put(pp, former);
+	fresh_put(pp, gp);
+	pp->has_next = true;
+}
+
+/* ---- Global queue ------------------------------------------------------------------------------- */
+
+void global_put_locked(struct g *first, struct g *last, uint32_t n)
+{
+	struct global_queue *q = &sched.global;
+
+	last->link = NULL;
+	if (q->tail)
+		q->tail->link = first;
+	else
+		q->head = first;
+	q->tail = last;
+	atm_store_rel(&q->n, atm_load_rlx(&q->n) + n); /* rel: a hint with a date, the lock decides */
+}
+
+void global_put(struct g *gp)
+{
+	lock(&sched.lock);
+	global_put_locked(gp, gp, 1);
+	unlock(&sched.lock);
+}
+
+struct g *global_get(struct p *pp)
+{
+	struct global_queue *q = &sched.global;
+
+	if (atm_load_rlx(&q->n) == 0) /* rlx: looked at again and again, and before sleeping */
+		return NULL;
+	lock(&sched.lock);
+	uint32_t queued = atm_load_rlx(&q->n);
+	uint32_t n = queued ? policy_global_batch(queued, atm_load_rlx(&sched.nprocs), BATCH) : 0;
+	struct g *first = q->head, *rest = NULL;
+
+	if (n) {
+		struct g *last = first;
+
+		for (uint32_t i = 1; i < n; i++)
+			last = last->link;
+		q->head = last->link;
+		if (!q->head)
+			q->tail = NULL;
+		last->link = NULL;
+		rest = first->link;
+		atm_store_rlx(&q->n, queued - n);
+	}
+	unlock(&sched.lock);
+	if (!n)
+		return NULL;
+	for (struct g *gp = rest, *next; gp; gp = next) {
+		next = gp->link;
+		ring_put(pp, gp);
+	}
+	if (first->last_p >= 0 && first->last_p != (int)pp->id)
+		STAT(pp, migrations);
+	return first;
+}
+
+/* ---- Inbox: coroutines bound to one P ----------------------------------------------------------- */
+
+void inbox_put(struct p *pp, struct g *gp)
+{
+	void *head;
+
+	do {
+		head = atm_load_rlx(&pp->inbox); /* rlx: the CAS decides */
+		gp->link = head;
+	} while (!atm_cas_sc(&pp->inbox, head, gp));
+}
+
+/* The oldest; the others go back in order. Owner only. */
+struct g *inbox_get(struct p *pp)
+{
+	if (atm_load_rlx(&pp->inbox) == NULL) /* rlx: looked at again */
+		return NULL;
+
+	struct g *gp = atm_xchg_sc(&pp->inbox, NULL);
+	struct g *prev = NULL;
+
+	while (gp && gp->link) { /* reverse: newest first becomes oldest first */
+		struct g *next = gp->link;
+
+		gp->link = prev;
+		prev = gp;
+		gp = next;
+	}
+	/* prev: the rest, from second oldest to newest. Put back so that the newest is on top. */
+	for (struct g *next; prev; prev = next) {
+		next = prev->link;
+		inbox_put(pp, prev);
+	}
+	return gp;
+}
+
+/* ---- Picking ------------------------------------------------------------------------------------ */
+
+static struct g *pick_from(struct p *pp, uint32_t which)
+{
+	void *item;
+
+	switch (which) {
+	case 0:
+		return global_get(pp);
+	case 1:
+		return inbox_get(pp);
+	case 2:
+		return deque_take(&pp->ring, &item) ? item : NULL;
+	default: /* the oldest of fresh, or the newest if a thief is about */
+		pp->has_next = false;
+		return deque_take(&pp->fresh, &item) ? item : NULL;
+	}
+}
+
+/* Every global_period-th pick: each queue in turn goes first, so that none waits for ever. */
+noinline struct g *pick_fair(struct p *pp)
+{
+	pp->fair_in = (int32_t)sched.knobs.global_period;
+	pp->now = clock_coarse();
+	if (unlikely(atm_load_rlx(&pp->retire))) /* rlx: sooner or later */
+		return NULL;
+	for (uint32_t i = 0; i < 4; i++) {
+		struct g *gp = pick_from(pp, (pp->turn + i) % 4);
+
+		if (gp) {
+			pp->turn++;
+			return gp;
+		}
+	}
+	return NULL;
+}
+
+void requeue(struct m *mp, struct g *gp)
+{
+	if (gp->on_p) {
+		uint32_t n = atm_load_rlx(&sched.nprocs); /* rlx: fewer P's than bound to: any will do */
+		struct p *pp = sched.allp[(uint32_t)(gp->on_p - 1) % n];
+
+		inbox_put(pp, gp);
+		if (!mp || mp->p != pp)
+			wake_p(pp);
+		return;
+	}
+	if (mp && mp->p)
+		ring_put(mp->p, gp);
+	else
+		global_put(gp);
+}
+
+/* ---- Stealing ----------------------------------------------------------------------------------- */
+
+/* Oldest first: the one to run comes back, the rest is queued here in the order it had there. */
+struct g *steal_from(struct p *pp, struct p *victim)
+{
+	void *items[BATCH];
+	bool half = sched.knobs.steal == STEAL_HALF;
+	size_t max = half ? BATCH : 1;
+	size_t n = deque_steal(&victim->fresh, items, max, half);
+	bool fresh = n > 0;
+
+	if (!n)
+		n = deque_steal(&victim->ring, items, max, half);
+	if (!n)
+		return NULL;
+	for (size_t i = 1; i < n; i++) {
+		if (fresh)
+			fresh_put(pp, items[i]);
+		else
+			ring_put(pp, items[i]);
+	}
+	STAT(pp, steals);
+	atm_add_own(&pp->stats.stolen, n);
+	atm_add_own(&pp->stats.migrations, n);
+	return items[0];
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/sched.h - the folder's door for what is built on it (sync, net, ...): one way to block, one
+ * way to wake. A wait works alike for coroutines, which park, and foreign threads, which sleep.
+ */
+#ifndef SCHED_SCHED_H
+#define SCHED_SCHED_H
+
+#include "sched/m.h"
+#include "sched/stack.h"
+
+/* Who waits: the current coroutine, or a G that stands for the calling foreign thread (made at its
+ * first wait, kept until the thread ends). mp is what enter returned. Fatal, naming `what`, when the
+ * runtime is not running. */
+struct g *current(struct m *mp, const char *what);
+
+/* Blocks gp = current(mp). After nobody runs on its stack any more, commit(gp, arg) publishes it;
+ * returns once somebody has called ready(gp). The M may be another then: it is returned, for leave;
+ * NULL for a foreign thread. reason and obj show in lists and profiles. */
+struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj, park_commit *commit,
+			   void *arg);
+
+/* Makes a parked coroutine runnable (or wakes the foreign thread it stands for). Exactly once per park.
+ * mp as from enter, NULL from foreign threads. Never blocks. */
+void ready(struct m *mp, struct g *gp);
+
+/* leave for callers that may be foreign. */
+static inline void leave_any(struct m *mp)
+{
+	if (mp)
+		leave(mp);
+}
+
+/* The cell of counter number id, below COUNTER_CELLS, on pp, which the caller holds; NULL when there is
+ * no memory for it. */
+#define COUNTER_CELLS (CELL_SEGMENTS * CELLS_PER_SEGMENT)
+atm_u64 *counter_cell_slow(struct p *pp, uint32_t id);
+
+static always_inline atm_u64 *counter_cell(struct p *pp, uint32_t id)
+{
+	atm_u64 *cells = atm_load_rlx(&pp->cells[id / CELLS_PER_SEGMENT]); /* rlx: own word */
+
+	return likely(cells) ? &cells[id % CELLS_PER_SEGMENT] : counter_cell_slow(pp, id);
+}
+
+/* Sum over all P's; reset: and sets them to zero. */
+int64_t counter_cells_sum(uint32_t id, bool reset);
+
+#endif

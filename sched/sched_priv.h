@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/sched_priv.h - the scheduler's global state and the inner interfaces of this folder.
+ *
+ * Lock order: sched.lock, then a stack class's. Nothing blocks while it holds either.
+ */
+#ifndef SCHED_SCHED_PRIV_H
+#define SCHED_SCHED_PRIV_H
+
+#include <sched.h>
+
+#include "base/race.h"
+#include "sched/knobs.h"
+#include "sched/lock.h"
+#include "sched/sched.h"
+
+enum phase { PHASE_OFF, PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_WEDGED };
+
+/* sched.load: idle P's, searching M's, whether a sleeping M watches for stale work. One word, so
+ * that who makes work looks at one line. */
+#define LOAD_IDLE 1ULL
+#define LOAD_SPIN (1ULL << 16)
+#define LOAD_WATCH (1ULL << 32)
+#define load_idle(x) ((uint32_t)((x) & 0xffff))
+#define load_spinning(x) ((uint32_t)((x) >> 16 & 0xffff))
+
+struct global_queue {
+	struct g *head, *tail; /* linked by link; under sched.lock */
+	atm_u32 n;             /* written under sched.lock, read by anybody */
+};
+
+struct sched_state {
+	/* read by everybody, seldom written */
+	alignas(CACHELINE) struct knobs knobs; /* constant while running */
+	bool asym;                             /* owners pay no fence; constant while running */
+	bool run_mode;                         /* wend_run: the main coroutine decides the end */
+	bool exit_process;                     /* WEND_MAIN */
+	int default_class;
+	uint32_t generation; /* how often the runtime has been started */
+	cpu_set_t home_cpus; /* affinity of who started the runtime */
+	atm_u32 phase;
+	atm_u32 nprocs;
+	struct p *allp[WEND_P_LIMIT]; /* made once, reused when maxprocs rises again; under sched.lock */
+	int nallp;
+
+	alignas(CACHELINE) atm_u64 load;
+
+	alignas(CACHELINE) struct lock lock;
+	struct global_queue global;
+	struct p *idle_p;
+	struct m *idle_m; /* sleeping without a P */
+	struct m *all_m;
+	uint32_t nm;
+
+	alignas(CACHELINE) atm_u64 next_id;
+	atm_u64 foreign_spawns, foreign_readies;
+	atm_u32 foreign_seen; /* some foreign thread has called in: no deadlock can be proven */
+	int main_result;
+};
+
+extern struct sched_state wend__sched;
+#define sched wend__sched
+
+/* Owners' side of the scheduler's own store-load orders; thieves and sleepers use sched_heavy. */
+static always_inline void sched_light(void)
+{
+	if (likely(sched.asym))
+		compiler_barrier();
+	else
+		atm_fence_sc();
+}
+
+static inline void sched_heavy(void)
+{
+	if (sched.asym)
+		asym_heavy();
+	else
+		atm_fence_sc();
+}
+
+/* ---- runq.c: queues ----------------------------------------------------------------------------- */
+
+void ring_put(struct p *pp, struct g *gp);
+void fresh_put(struct p *pp, struct g *gp);
+void make_next(struct p *pp, struct g *gp);
+void global_put(struct g *gp);
+void global_put_locked(struct g *first, struct g *last, uint32_t n);
+struct g *global_get(struct p *pp); /* takes a fair batch; one to run, the rest to pp's ring */
+void inbox_put(struct p *pp, struct g *gp);
+struct g *inbox_get(struct p *pp);
+struct g *pick_fair(struct p *pp);
+struct g *steal_from(struct p *pp, struct p *victim);
+void requeue(struct m *mp, struct g *gp); /* wherever its attributes want it */
+uint32_t runq_len(const struct p *pp);
+
+/* ---- idle.c: search, sleep, wake ---------------------------------------------------------------- */
+
+struct g *find_work(struct m *mp); /* NULL: the runtime stops */
+void wake_one(void);
+void wake_slow(struct p *pp);
+void hand_off_p(struct p *pp); /* gives a P to another M, or makes it idle */
+void wake_p(struct p *pp);     /* if it is idle: it has something in its inbox */
+void m_sleep(struct m *mp);    /* until woken with a P */
+
+/* Call after making work visible. */
+static always_inline void maybe_wake(struct p *pp)
+{
+	sched_light(); /* work stored before load read; pairs with sched_heavy in idle.c */
+
+	uint64_t load = atm_load_rlx(&sched.load); /* rlx: ordered by the fence */
+
+	if (unlikely(load_idle(load) && !load_spinning(load)))
+		wake_slow(pp);
+}
+
+/* ---- thread.c: M's ------------------------------------------------------------------------------ */
+
+struct m *m_make(void);
+int m_start(struct m *mp, struct p *pp, bool spinning);
+void m_attach(struct m *mp); /* the calling thread becomes mp's */
+void m_detach(struct m *mp);
+void m_loop(struct m *mp);
+void acquire_p(struct m *mp, struct p *pp);
+
+/* ---- spawn.c ------------------------------------------------------------------------------------ */
+
+void g_free(struct p *pp, struct g *gp);
+void gcache_flush(struct p *pp);
+int spawn_main(struct p *pp, void (*fn)(void *), void *arg);
+
+/* ---- foreign.c: threads that are no M --------------------------------------------------------------- */
+
+struct m *park_foreign(struct g *gp, park_commit *commit, void *arg);
+void ready_elsewhere(struct m *mp, struct g *gp); /* bound, locked, foreign, or from a foreign thread */
+void wake_after_foreign(void);
+struct wend__go **foreign_pending(void); /* WEND_GO requests of the calling thread */
+
+/* ---- start.c, procs.c ---------------------------------------------------------------------------- */
+
+struct p *p_make(uint32_t id);
+void p_free(struct p *pp);
+int procs_resize(int n); /* sched.lock held */
+void retire_p(struct m *mp);
+void check_deadlock(void);
+bool other_threads(void);
+
+/* ---- topo.c -------------------------------------------------------------------------------------- */
+
+int topo_init(void);
+void topo_fini(void);
+int topo_place(int nprocs); /* cpu and steal order of the first nprocs P's; sched.lock held */
+void topo_forget(struct p *pp);
+void topo_bind(struct m *mp, struct p *pp);
+
+/* ---- traceback.c, crash.c ------------------------------------------------------------------------ */
+
+void crash_init(void);
+void crash_thread_init(struct m *mp);
+void crash_thread_fini(struct m *mp);
+cold __attribute__((noreturn)) void stack_overflow(struct g *gp, void *pc, void *fp);
+
+/* ---- The switch ---------------------------------------------------------------------------------- */
+
+noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post);
+
+/* First thing in each context that was switched to. */
+static always_inline void after_switch(struct m *mp)
+{
+	struct g *prev = mp->prev;
+	enum post post = mp->post;
+
+	if (likely(post == POST_YIELD && !(prev->flags & G_SLOW))) {
+		void *old_bottom = prev;
+
+		if (likely(deque_push(&mp->p->ring, old_bottom) == 0))
+			return;
+	}
+	after_switch_slow(mp, prev, post);
+}
+
+#if defined(WEND_TSAN)
+#define SWITCH static no_instrument
+#else
+#define SWITCH static always_inline
+#endif
+
+/* Leaves gp for next. What shall happen to gp stands in mp->post. Returns, on whatever M resumed gp,
+ * that M. */
+SWITCH struct m *g_switch(struct m *mp, struct g *gp, struct g *next)
+{
+	mp->prev = gp;
+	mp->curg = next;
+	race_fiber_switch(next->race_fiber);
+	asan_switch_begin(mp->post == POST_EXIT ? NULL : &gp->asan_fake, next->lo,
+					  (size_t)(g_stack_top(next) - next->lo));
+	mp = ctx_switch(&gp->ctx, &next->ctx, mp);
+	asan_switch_end(gp->asan_fake);
+	after_switch(mp);
+	return mp;
+}
+
+/* Leaves gp for the M's own loop. */
+SWITCH struct m *g_switch_g0(struct m *mp, struct g *gp)
+{
+	mp->prev = gp;
+	mp->curg = NULL;
+	race_fiber_switch(mp->race_fiber);
+	asan_switch_begin(mp->post == POST_EXIT ? NULL : &gp->asan_fake, mp->stack_lo, mp->stack_size);
+	mp = ctx_switch(&gp->ctx, &mp->g0, mp);
+	asan_switch_end(gp->asan_fake);
+	after_switch(mp);
+	return mp;
+}
+
+/* From the M's own loop to next; returns when somebody on this M leaves for the loop. */
+SWITCH void g0_switch(struct m *mp, struct g *next)
+{
+	mp->post = POST_NONE;
+	mp->prev = NULL;
+	mp->curg = next;
+	race_fiber_switch(next->race_fiber);
+	asan_switch_begin(&mp->asan_fake, next->lo, (size_t)(g_stack_top(next) - next->lo));
+	ctx_switch_full(&mp->g0, &next->ctx, mp);
+	asan_switch_end(mp->asan_fake);
+	after_switch(mp);
+}
+
+/* ---- Picking ------------------------------------------------------------------------------------- */
+
+/* The next coroutine from pp's own queues, NULL when the M's loop must decide. */
+static always_inline struct g *pick(struct p *pp)
+{
+	void *item;
+
+	atm_add_own(&pp->tick, 1);
+	if (unlikely(--pp->fair_in <= 0))
+		return pick_fair(pp);
+	/* rlx: an owner's top == bottom is exact, top only grows */
+	if (atm_load_rlx(&pp->fresh.bottom) != atm_load_rlx(&pp->fresh.top) &&
+		deque_pop(&pp->fresh, &item)) {
+		pp->has_next = false;
+		return item;
+	}
+	if (deque_take(&pp->ring, &item))
+		return item;
+	return NULL;
+}
+
+static always_inline void set_running(struct p *pp, struct g *next)
+{
+	atm_store_rlx(&next->state, G_RUNNING); /* rlx: for lists */
+	next->last_p = (int)pp->id;
+	STAT(pp, switches);
+}
+
+#endif

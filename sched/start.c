@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/start.c - the runtime's life: OFF -> STARTING -> RUNNING -> STOPPING -> OFF, or WEDGED when a
+ * coroutine on a CPU never came back to the library.
+ *
+ * The end: the phase is set, every M's attn word too, one heavy fence. From then on no coroutine gets
+ * past the border: who comes in stays in, who is in goes to the loop, and the loop ends.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fatal.h"
+#include "sched/sched_priv.h"
+#include "wend/config.h"
+#include "wend/debug.h"
+#include "wend/go.h"
+
+_Static_assert(WEND_P_LIMIT == WEND_MAXPROCS_LIMIT, "one limit");
+
+/* ---- Configuration ------------------------------------------------------------------------------ */
+
+static int complain(const char *where, const char *what)
+{
+	fprintf(stderr, "wend: %s: %s\n", where, what);
+	return -EINVAL;
+}
+
+static int read_knobs(struct knobs *k, const struct wend_config *cfg)
+{
+	const char *debug = getenv("WENDDEBUG"), *procs = getenv("WEND_MAXPROCS");
+	char msg[1024], one[64];
+
+	knobs_default(k);
+	if (debug && strcmp(debug, "help") == 0) {
+		knobs_print_help();
+		exit(0);
+	}
+	if (cfg && (cfg->maxprocs < 0 || cfg->maxprocs > WEND_MAXPROCS_LIMIT))
+		return complain("wend_config.maxprocs", "must be from 0 to 1024 (0: as many as CPUs)");
+	if (cfg)
+		k->maxprocs = cfg->maxprocs;
+	if (cfg && cfg->knobs && knobs_parse(k, cfg->knobs, msg, sizeof msg) != 0)
+		return complain("wend_config.knobs", msg);
+	if (procs && *procs) {
+		snprintf(one, sizeof one, "maxprocs=%s", procs);
+		if (strchr(procs, ',') || knobs_parse(k, one, msg, sizeof msg) != 0)
+			return complain("WEND_MAXPROCS", "must be a whole number from 0 to 1024 (0: as many as CPUs)");
+	}
+	if (debug && knobs_parse(k, debug, msg, sizeof msg) != 0)
+		return complain("WENDDEBUG", msg);
+	return 0;
+}
+
+int wend_config_check(const char *knobs, char *msg, size_t size)
+{
+	struct knobs k;
+	char own[1024];
+
+	knobs_default(&k);
+	int rc = knobs_parse(&k, knobs, own, sizeof own);
+
+	if (msg && size)
+		snprintf(msg, size, "%s", rc ? own : "");
+	return rc;
+}
+
+int wend_config_get(const char *key, char *buf, size_t size)
+{
+	struct knobs k;
+
+	if (atm_load_acq(&sched.phase) == PHASE_OFF)
+		knobs_default(&k);
+	else
+		k = sched.knobs;
+	return knobs_get(&k, key, buf, size);
+}
+
+/* ---- Beginning ---------------------------------------------------------------------------------- */
+
+static void free_everything(void)
+{
+	for (int i = 0; i < sched.nallp; i++) {
+		p_free(sched.allp[i]);
+		sched.allp[i] = NULL;
+	}
+	sched.nallp = 0;
+	for (struct m *mp = sched.all_m, *next; mp; mp = next) {
+		next = mp->all_link;
+		free(mp);
+	}
+	sched.all_m = sched.idle_m = NULL;
+	sched.idle_p = NULL;
+	sched.nm = 0;
+	sched.global = (struct global_queue){0};
+	atm_store_rlx(&sched.load, 0);
+	atm_store_rlx(&sched.nprocs, 0);
+	stack_fini();
+	topo_fini();
+}
+
+static int start(const struct wend_config *cfg)
+{
+	struct knobs k;
+
+	if (!atm_cas_sc(&sched.phase, PHASE_OFF, PHASE_STARTING)) {
+		if (atm_load_acq(&sched.phase) == PHASE_WEDGED)
+			fprintf(stderr, "wend: the runtime cannot start again: its last end timed out\n");
+		else
+			fprintf(stderr, "wend: the runtime is running already in this process\n");
+		return -EBUSY;
+	}
+	int rc = read_knobs(&k, cfg);
+
+	if (rc == 0) {
+		wend__asym_probe();
+		sched.knobs = k;
+		sched.asym = wend__asym_on && k.fence == FENCE_AUTO;
+		sched.default_class = stack_class((size_t)k.stack);
+		sched.generation++;
+		atm_store_rlx(&sched.foreign_seen, 0);
+		atm_store_rlx(&sched.foreign_spawns, 0);
+		atm_store_rlx(&sched.foreign_readies, 0);
+		if (atm_load_rlx(&sched.next_id) == 0)
+			atm_store_rlx(&sched.next_id, 1);
+		pthread_getaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
+		stack_init((enum guard_policy)k.guard);
+		crash_init();
+		int n = (int)(k.maxprocs ? k.maxprocs : wend_num_cpu());
+
+		rc = topo_init();
+		lock(&sched.lock);
+		if (rc == 0)
+			rc = procs_resize(n);
+		unlock(&sched.lock);
+		if (rc) {
+			fprintf(stderr, "wend: cannot start with %d P's: %s\n", n, strerror(-rc));
+			free_everything();
+		}
+	}
+	if (rc)
+		atm_store_rel(&sched.phase, PHASE_OFF);
+	return rc;
+}
+
+/* ---- End ---------------------------------------------------------------------------------------- */
+
+static void stop_begin(void)
+{
+	if (!atm_cas_sc(&sched.phase, PHASE_RUNNING, PHASE_STOPPING))
+		return;
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		atm_store_rlx(&mp->attn, ATTN_STOP);
+	asym_heavy(); /* from here on each M is inside, or sees attn on its way in */
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		ec_inc(&mp->ec);
+	unlock(&sched.lock);
+}
+
+static bool everybody_gone(const struct m *but)
+{
+	bool gone = true;
+
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		gone = gone && (mp == but || atm_load_acq(&mp->gone));
+	unlock(&sched.lock);
+	return gone;
+}
+
+static void name_the_stuck(void)
+{
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link) {
+		struct g *gp = mp->curg;
+
+		if (!atm_load_acq(&mp->gone) && gp)
+			fprintf(stderr, "wend: coroutine %llu (%s) is still on a CPU\n", (unsigned long long)gp->id,
+					gp->name ? gp->name : "no name");
+	}
+	unlock(&sched.lock);
+}
+
+/* Waits for all M's but the caller's, then frees everything. */
+static int stop_finish(struct m *mine)
+{
+	int64_t end = clock_now() + sched.knobs.stop_ms * 1000000;
+	struct timespec nap = {0, 20000};
+
+	while (!everybody_gone(mine)) {
+		if (clock_now() >= end) {
+			fprintf(stderr,
+					"wend: the runtime ends, but %lld ms were not enough for all coroutines on a CPU to "
+					"call the library (knob stop_ms):\n",
+					(long long)sched.knobs.stop_ms);
+			name_the_stuck();
+			atm_store_rel(&sched.phase, PHASE_WEDGED);
+			return -ETIMEDOUT;
+		}
+		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < 1000000)
+			nap.tv_nsec *= 2;
+	}
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		if (mp != mine && !mp->is_caller)
+			pthread_join(mp->thread, NULL);
+	free_everything();
+	atm_store_rel(&sched.phase, PHASE_OFF);
+	return 0;
+}
+
+/* ---- The main coroutine ------------------------------------------------------------------------- */
+
+struct main_call {
+	int (*fn)(void *);
+	void *arg;
+};
+
+static void main_coroutine(void *arg)
+{
+	struct main_call *call = arg;
+
+	sched.main_result = call->fn(call->arg);
+
+	struct m *mp = enter();
+
+	STAT(mp->p, exits);
+	if (sched.exit_process)
+		mp->exit_now = true; /* on the thread's own stack: atexit handlers may want room */
+	else
+		stop_begin();
+	mp->post = POST_EXIT;
+	mp->picked = NULL;
+	g_switch_g0(mp, mp->curg);
+	__builtin_unreachable();
+}
+
+static int run(int (*fn)(void *), void *arg, bool exit_process)
+{
+	struct main_call call = {fn, arg};
+	int rc = start(NULL);
+
+	if (rc)
+		return rc;
+
+	struct m *mp = m_make();
+	struct p *pp = NULL;
+
+	lock(&sched.lock);
+	pp = sched.idle_p;
+	sched.idle_p = pp->link;
+	atm_store_rlx(&pp->idle, 0);
+	atm_add_sc(&sched.load, -LOAD_IDLE);
+	unlock(&sched.lock);
+	sched.run_mode = true;
+	sched.exit_process = exit_process;
+	sched.main_result = 0;
+	rc = mp ? spawn_main(pp, main_coroutine, &call) : -ENOMEM;
+	if (rc) {
+		fprintf(stderr, "wend: cannot start the main coroutine: %s\n", strerror(-rc));
+		free_everything();
+		atm_store_rel(&sched.phase, PHASE_OFF);
+		return rc;
+	}
+	mp->is_caller = true;
+	m_attach(mp);
+	atm_store_rel(&sched.phase, PHASE_RUNNING);
+	acquire_p(mp, pp);
+	m_loop(mp);
+	m_detach(mp);
+	rc = stop_finish(mp);
+	return rc ? rc : sched.main_result;
+}
+
+int wend_run(int (*fn)(void *), void *arg)
+{
+	return run(fn, arg, false);
+}
+
+struct main_args {
+	int argc;
+	char **argv;
+	int (*user_main)(int, char **);
+};
+
+static int call_user_main(void *arg)
+{
+	struct main_args *a = arg;
+
+	return a->user_main(a->argc, a->argv);
+}
+
+int wend__main(int argc, char **argv, int (*user_main)(int, char **))
+{
+	struct main_args a = {argc, argv, user_main};
+	int rc = run(call_user_main, &a, true);
+
+	/* Only failures to start come here: the message is out. */
+	fflush(NULL);
+	return rc < 0 ? 70 : rc;
+}
+
+/* ---- Inside a host program ---------------------------------------------------------------------- */
+
+int wend_start(const struct wend_config *cfg)
+{
+	int rc = start(cfg);
+
+	if (rc)
+		return rc;
+	sched.run_mode = false;
+	sched.exit_process = false;
+	/* No thread yet: the first spawn starts one. But better to hear now that none can be had. */
+	struct m *mp = m_make();
+
+	if (!mp)
+		rc = -ENOMEM;
+	if (rc == 0) {
+		lock(&sched.lock);
+		struct p *pp = sched.idle_p;
+
+		sched.idle_p = pp->link;
+		atm_store_rlx(&pp->idle, 0);
+		atm_add_sc(&sched.load, -LOAD_IDLE);
+		unlock(&sched.lock);
+		atm_store_rel(&sched.phase, PHASE_RUNNING);
+		rc = m_start(mp, pp, false);
+	}
+	if (rc) {
+		free_everything();
+		atm_store_rel(&sched.phase, PHASE_OFF);
+	}
+	return rc;
+}
+
+int wend_stop(void)
+{
+	if (getm() || sched.run_mode || atm_load_acq(&sched.phase) != PHASE_RUNNING) {
+		fprintf(stderr, "wend: wend_stop ends what wend_start began, from a foreign thread\n");
+		return -EINVAL;
+	}
+	stop_begin();
+	return stop_finish(NULL);
+}
+
+/* ---- Nobody can run ----------------------------------------------------------------------------- */
+
+/* All P's are idle. Only threads that the runtime does not know could still wake somebody: if there are any,
+ * nothing is proven. */
+void check_deadlock(void)
+{
+	if (!sched.run_mode || atm_load_acq(&sched.phase) != PHASE_RUNNING ||
+		atm_load_rlx(&sched.foreign_seen) || other_threads())
+		return;
+	lock(&sched.lock);
+	bool dead = load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&
+				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n);
+
+	for (int i = 0; i < sched.nallp; i++)
+		dead = dead && !runq_len(sched.allp[i]) && !atm_load_rlx(&sched.allp[i]->inbox);
+	unlock(&sched.lock);
+	if (!dead)
+		return;
+	fflush(stdout);
+	if (wend_num_coroutines() == 0)
+		fprintf(stderr, "fatal error: no coroutines (main called wend_goexit) - deadlock!\n");
+	else
+		fprintf(stderr, "fatal error: all coroutines are asleep - deadlock!\n");
+	wend__die(true);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/thread.c - M's: threads that run the loop, and coroutines that are locked to one.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "sched/sched_priv.h"
+#include "wend/go.h"
+
+#define THREAD_STACK ((size_t)256 << 10) /* the loop's own stack; untouched pages cost nothing */
+
+struct m *m_make(void)
+{
+	struct m *mp = aligned_alloc(CACHELINE, sizeof *mp);
+
+	if (!mp)
+		return NULL;
+	memset(mp, 0, sizeof *mp);
+	mp->bound_cpu = -1;
+	lock(&sched.lock);
+	mp->id = sched.nm++;
+	mp->all_link = sched.all_m;
+	sched.all_m = mp;
+	unlock(&sched.lock);
+	return mp;
+}
+
+/* The calling thread is mp's from now on. */
+void m_attach(struct m *mp)
+{
+	pthread_attr_t attr;
+
+	wend__m = mp;
+	mp->race_fiber = race_fiber_current();
+	if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+		void *lo;
+
+		if (pthread_attr_getstack(&attr, &lo, &mp->stack_size) == 0)
+			mp->stack_lo = lo;
+		pthread_attr_destroy(&attr);
+	}
+	prctl(PR_SET_TIMERSLACK, 1UL); /* the watcher's naps end 50 us late otherwise */
+	crash_thread_init(mp);
+}
+
+void m_detach(struct m *mp)
+{
+	crash_thread_fini(mp);
+	if (mp->is_caller && mp->bound_cpu >= 0)
+		pthread_setaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
+	wend__m = NULL;
+	atm_store_rel(&mp->gone, 1); /* rel: pairs with the end of the runtime */
+}
+
+static void *thread_main(void *arg)
+{
+	struct m *mp = arg;
+	struct p *pp = mp->next_p;
+	char name[16];
+
+	m_attach(mp);
+	snprintf(name, sizeof name, "wend-m%u", mp->id);
+	pthread_setname_np(pthread_self(), name);
+	mp->next_p = NULL;
+	acquire_p(mp, pp);
+	m_loop(mp);
+	m_detach(mp);
+	return NULL;
+}
+
+/* -EAGAIN when no thread can be had; mp stays on the list of all M's, gone. */
+int m_start(struct m *mp, struct p *pp, bool spinning)
+{
+	static atm_u32 said;
+	pthread_attr_t attr;
+
+	mp->next_p = pp;
+	mp->spinning = spinning;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	/* Not that of the thread that happens to make it, which may be bound to its P's CPU. */
+	pthread_attr_setaffinity_np(&attr, sizeof sched.home_cpus, &sched.home_cpus);
+
+	int err = pthread_create(&mp->thread, &attr, thread_main, mp);
+
+	pthread_attr_destroy(&attr);
+	if (err == 0)
+		return 0;
+	mp->next_p = NULL;
+	mp->is_caller = true; /* nothing to join */
+	atm_store_rel(&mp->gone, 1);
+	if (atm_xchg_sc(&said, 1) == 0)
+		fprintf(stderr,
+				"wend: no further thread (%s): coroutines run on fewer CPUs. Raise ulimit -u, "
+				"kernel.pid_max or the pids limit of the cgroup. This is said once.\n",
+				strerror(err));
+	return -err;
+}
+
+void acquire_p(struct m *mp, struct p *pp)
+{
+	pp->m = mp;
+	mp->p = pp;
+	pp->fair_in = 0; /* have a look at all queues, and at the clock, first */
+	topo_bind(mp, pp);
+}
+
+/* ---- Locked coroutines -------------------------------------------------------------------------- */
+
+/* gp is locked to another M: that one gets this one's P and gp; this one sleeps. */
+static void run_on_its_thread(struct m *mp, struct g *gp)
+{
+	struct m *home = gp->locked_m;
+
+	lock(&sched.lock);
+	home->next_p = mp->p;
+	home->next_g = gp;
+	mp->p = NULL;
+	mp->link = sched.idle_m;
+	sched.idle_m = mp;
+	unlock(&sched.lock);
+	atm_store_rel(&home->woken, 1); /* rel: next_p, next_g; pairs with m_sleep */
+	ec_inc(&home->ec);
+	m_sleep(mp);
+}
+
+/* The coroutine locked to this thread waits: so does the thread, until somebody brings it back. */
+static struct g *wait_for_locked(struct m *mp)
+{
+	struct p *pp = mp->p;
+
+	mp->p = NULL;
+	hand_off_p(pp);
+	while (!mp->next_g) {
+		m_sleep(mp);
+		if (!mp->next_g && atm_load_acq(&sched.phase) != PHASE_RUNNING)
+			return NULL;
+	}
+	struct g *gp = mp->next_g;
+
+	mp->next_g = NULL;
+	return gp;
+}
+
+void wend_lock_thread(void)
+{
+	struct m *mp = enter();
+	struct g *gp = current(mp, "wend_lock_thread");
+
+	if (mp && gp->lock_depth++ == 0) {
+		gp->locked_m = mp;
+		gp->flags |= G_SLOW;
+		mp->locked_g = gp;
+	}
+	leave_any(mp);
+}
+
+void wend_unlock_thread(void)
+{
+	struct m *mp = enter();
+	struct g *gp = current(mp, "wend_unlock_thread");
+
+	if (mp && gp->lock_depth > 0 && --gp->lock_depth == 0) {
+		gp->locked_m = NULL;
+		if (!gp->on_p)
+			gp->flags &= (uint16_t)~G_SLOW;
+		mp->locked_g = NULL;
+	}
+	leave_any(mp);
+}
+
+/* ---- The loop ----------------------------------------------------------------------------------- */
+
+void m_loop(struct m *mp)
+{
+	atm_store_rlx(&mp->in_rt, 1); /* rlx: nobody can want a P yet that we do not have */
+	for (;;) {
+		struct g *gp = mp->locked_g ? wait_for_locked(mp) : find_work(mp);
+
+		if (!gp)
+			return;
+		if (unlikely(gp->locked_m && gp->locked_m != mp)) {
+			run_on_its_thread(mp, gp);
+			continue;
+		}
+		set_running(mp->p, gp);
+		g0_switch(mp, gp);
+		if (unlikely(mp->exit_now))
+			exit(sched.main_result);
+		if (unlikely(mp->locked_g && mp->locked_over)) { /* it ended locked: so does the thread */
+			struct p *pp = mp->p;
+
+			mp->locked_g = NULL;
+			mp->p = NULL;
+			if (mp->is_caller) { /* except the one that wend_run was called on */
+				mp->locked_over = false;
+				acquire_p(mp, pp);
+				continue;
+			}
+			hand_off_p(pp);
+			return;
+		}
+	}
+}

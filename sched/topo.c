@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/topo.c - which CPU a P belongs to, and whom it visits first. The topology is read once per run
+ * of the runtime, when the second P is made: one P has no neighbours and floats unless told otherwise.
+ */
+#include "sched/topo.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/sched_priv.h"
+#include "wend/go.h"
+
+static hwloc_topology_t topology; /* NULL: not read, or unreadable */
+static bool tried;
+static unsigned *pus; /* logical PU of each P, WEND_P_LIMIT entries, when pinned */
+static int pin;       /* what is in force for the present number of P's */
+
+/* ---- Pure --------------------------------------------------------------------------------------- */
+
+/* All PUs, one of each core before the second of any. */
+static void compact_order(hwloc_topology_t t, unsigned npu, unsigned *order)
+{
+	unsigned n = 0;
+
+	for (unsigned sibling = 0; n < npu; sibling++) {
+		for (unsigned i = 0; i < npu; i++) {
+			hwloc_obj_t pu = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, i);
+			hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, pu);
+			unsigned rank = 0;
+
+			/* rank of this PU inside its core */
+			for (unsigned j = 0; core && j < i; j++) {
+				hwloc_obj_t other = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, j);
+
+				rank += hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, other) == core;
+			}
+			if (rank == sibling)
+				order[n++] = i;
+		}
+	}
+}
+
+/* Greedy: each P on the free PU whose nearest chosen neighbour is farthest. */
+static void spread_order(hwloc_topology_t t, unsigned npu, unsigned want, unsigned *order)
+{
+	bool *used = calloc(npu, sizeof *used);
+
+	for (unsigned n = 0; n < want; n++) {
+		unsigned best = 0;
+		int best_near = INT_MAX;
+
+		for (unsigned i = 0; i < npu; i++) {
+			int near = -1;
+
+			if (!used || used[i])
+				continue;
+			for (unsigned j = 0; j < n; j++) {
+				int d = topo_nearness(t, i, order[j]);
+
+				near = d > near ? d : near;
+			}
+			if (near < best_near) {
+				best_near = near;
+				best = i;
+			}
+		}
+		order[n] = best;
+		if (used)
+			used[best] = true;
+	}
+	free(used);
+}
+
+void topo_choose(hwloc_topology_t t, int kind, unsigned first, int n, unsigned *pu)
+{
+	unsigned npu = (unsigned)hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_PU);
+	unsigned *order = calloc(npu ? npu : 1, sizeof *order);
+	unsigned want = (unsigned)n < npu ? (unsigned)n : npu;
+
+	if (!order || npu == 0) {
+		memset(pu, 0, (size_t)n * sizeof *pu);
+		free(order);
+		return;
+	}
+	if (kind == PIN_SPREAD)
+		spread_order(t, npu, want, order);
+	else
+		compact_order(t, npu, order);
+
+	unsigned start = 0, len = kind == PIN_SPREAD ? want : npu;
+
+	while (kind == PIN_COMPACT && start < npu && order[start] != first)
+		start++;
+	for (int i = 0; i < n; i++)
+		pu[i] = order[(start + (unsigned)i) % len];
+	free(order);
+}
+
+int topo_nearness(hwloc_topology_t t, unsigned pu_a, unsigned pu_b)
+{
+	hwloc_obj_t a = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, pu_a);
+	hwloc_obj_t b = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, pu_b);
+
+	if (!a || !b)
+		return 0;
+	return hwloc_get_common_ancestor_obj(t, a, b)->depth;
+}
+
+/* ---- This machine ------------------------------------------------------------------------------- */
+
+int topo_init(void)
+{
+	tried = false;
+	topology = NULL;
+	pin = PIN_NONE;
+	return 0;
+}
+
+static void read_topology(void)
+{
+	if (tried)
+		return;
+	tried = true;
+	if (hwloc_topology_init(&topology) != 0) {
+		topology = NULL;
+		return;
+	}
+	hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
+	unsigned long flags = HWLOC_TOPOLOGY_FLAG_NO_DISTANCES | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS |
+						  HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS;
+
+	/* A made-up topology (HWLOC_SYNTHETIC, HWLOC_XMLFILE) must not be cut down to this machine. */
+	if (!getenv("HWLOC_SYNTHETIC") && !getenv("HWLOC_XMLFILE"))
+		flags |= HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM | HWLOC_TOPOLOGY_FLAG_RESTRICT_TO_CPUBINDING;
+	hwloc_topology_set_flags(topology, flags);
+	if (hwloc_topology_load(topology) != 0) {
+		hwloc_topology_destroy(topology);
+		topology = NULL;
+		fprintf(stderr, "wend: hwloc cannot read the topology: P's are not pinned\n");
+	}
+}
+
+void topo_fini(void)
+{
+	if (topology)
+		hwloc_topology_destroy(topology);
+	topology = NULL;
+	tried = false;
+	free(pus);
+	pus = NULL;
+}
+
+static int pin_for(int n)
+{
+	int wanted = (int)sched.knobs.pin;
+
+	if (wanted == PIN_AUTO && n < 2)
+		return PIN_NONE;
+	if (wanted == PIN_NONE)
+		return PIN_NONE;
+	read_topology();
+	if (!topology)
+		return PIN_NONE;
+	if (wanted == PIN_AUTO)
+		return n <= hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE) ? PIN_COMPACT : PIN_NONE;
+	return wanted;
+}
+
+/* Logical index of the PU the caller is on, so that two processes do not both begin with the first. */
+static unsigned here(void)
+{
+	hwloc_obj_t pu = hwloc_get_pu_obj_by_os_index(topology, (unsigned)sched_getcpu());
+
+	return pu ? pu->logical_index : 0;
+}
+
+struct peer {
+	uint16_t id;
+	int near;
+};
+
+static int nearer_first(const void *a, const void *b)
+{
+	const struct peer *x = a, *y = b;
+
+	return x->near != y->near ? (x->near < y->near) - (x->near > y->near) : x->id - y->id;
+}
+
+/* pp's visiting order among n P's. */
+static struct victims *make_victims(const struct p *pp, int n)
+{
+	struct victims *v = malloc(sizeof *v + 2 * (size_t)n * sizeof v->order[0]);
+	struct peer *peers = calloc((size_t)n, sizeof *peers);
+	int k = 0;
+
+	if (!v || !peers) {
+		free(v);
+		free(peers);
+		return NULL;
+	}
+	for (int i = 0; i < n; i++) {
+		if (i == (int)pp->id)
+			continue;
+		peers[k].id = (uint16_t)i;
+		peers[k++].near = pin == PIN_NONE ? 0 : topo_nearness(topology, pus[pp->id], pus[i]);
+	}
+	qsort(peers, (size_t)k, sizeof *peers, nearer_first);
+	*v = (struct victims){.nprocs = n, .n = k, .level_end = v->order + n};
+	for (int i = 0; i < k; i++) {
+		v->order[i] = peers[i].id;
+		if (i == k - 1 || peers[i].near != peers[i + 1].near)
+			v->level_end[v->nlevels++] = (uint16_t)(i + 1);
+	}
+	free(peers);
+	return v;
+}
+
+static struct victims *victims_for(struct p *pp, int n)
+{
+	struct victims *v = pp->tables;
+
+	while (v && v->nprocs != n)
+		v = v->next;
+	if (!v) {
+		v = make_victims(pp, n);
+		if (v) {
+			v->next = pp->tables;
+			pp->tables = v;
+		}
+	}
+	return v;
+}
+
+int topo_place(int n)
+{
+	if (!pus)
+		pus = calloc(WEND_P_LIMIT, sizeof *pus);
+	if (!pus)
+		return -ENOMEM;
+	pin = pin_for(n);
+	if (pin != PIN_NONE) {
+		/* P's that stay keep their place: compact goes on from where the first one is. */
+		unsigned first = sched.allp[0]->cpu >= 0 ? pus[0] : here();
+
+		topo_choose(topology, pin, first, n, pus);
+	}
+	for (int i = 0; i < n; i++)
+		if (!victims_for(sched.allp[i], n))
+			return -ENOMEM;
+	for (int i = 0; i < n; i++) {
+		struct p *pp = sched.allp[i];
+		hwloc_obj_t pu = pin == PIN_NONE ? NULL : hwloc_get_obj_by_type(topology, HWLOC_OBJ_PU, pus[i]);
+
+		atm_store_rel(&pp->victims, victims_for(pp, n)); /* rel: the table; pairs with steal */
+		if (pp->cpu != -2)
+			pp->cpu = pu ? (int)pu->os_index : -1;
+	}
+	return 0;
+}
+
+void topo_forget(struct p *pp)
+{
+	for (struct victims *v = pp->tables, *next; v; v = next) {
+		next = v->next;
+		free(v);
+	}
+	pp->tables = NULL;
+}
+
+/* ---- Binding ------------------------------------------------------------------------------------ */
+
+/* A made-up topology, and some sandboxes, say yes and do nothing. */
+static const char *bind_thread(int cpu)
+{
+	const struct hwloc_topology_support *can = hwloc_topology_get_support(topology);
+	hwloc_bitmap_t want = hwloc_bitmap_alloc(), have = hwloc_bitmap_alloc();
+	const char *wrong = NULL;
+
+	if (!want || !have)
+		wrong = "out of memory";
+	else if (!can->cpubind->set_thisthread_cpubind)
+		wrong = "hwloc cannot bind threads on this topology";
+	else {
+		hwloc_bitmap_only(want, (unsigned)cpu);
+		if (hwloc_set_cpubind(topology, want, HWLOC_CPUBIND_THREAD) != 0)
+			wrong = strerror(errno);
+		else if (hwloc_get_cpubind(topology, have, HWLOC_CPUBIND_THREAD) == 0 &&
+				 !hwloc_bitmap_isequal(want, have))
+			wrong = "the kernel accepted the binding and did not apply it";
+		else if (sched_getcpu() != cpu)
+			wrong = "the thread runs on another CPU than it was bound to";
+	}
+	hwloc_bitmap_free(want);
+	hwloc_bitmap_free(have);
+	return wrong;
+}
+
+void topo_bind(struct m *mp, struct p *pp)
+{
+	static atm_u32 said;
+	int cpu = pp->cpu;
+
+	if (likely(cpu == mp->bound_cpu || cpu == -2))
+		return;
+	if (cpu < 0) { /* from pinned to floating: maxprocs has changed */
+		pthread_setaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
+		mp->bound_cpu = -1;
+		return;
+	}
+	const char *wrong = bind_thread(cpu);
+
+	if (!wrong) {
+		mp->bound_cpu = cpu;
+		return;
+	}
+	pp->cpu = -2;
+	if (atm_xchg_sc(&said, 1) == 0)
+		fprintf(stderr, "wend: P %u cannot be pinned to CPU %d: %s; it floats. This is said once.\n",
+				pp->id, cpu, wrong);
+}

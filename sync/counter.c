@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sync/counter.c - a number per counter picks its cell in every P; numbers are handed out at first use.
+ */
+#include "wend/counter.h"
+
+#include "sched/lock.h"
+#include "sched/sched.h"
+
+/* Numbers in use. Number 0 means "none yet", NO_CELL "no number was left". */
+#define NO_CELL UINT32_MAX
+
+static struct lock numbers_lock;
+static uint64_t used[COUNTER_CELLS / 64] = {1};
+static uint32_t first_free_word;
+
+static uint32_t take_number(void)
+{
+	uint32_t number = NO_CELL;
+
+	lock(&numbers_lock);
+	for (uint32_t w = first_free_word; w < COUNTER_CELLS / 64; w++) {
+		if (~used[w]) {
+			int bit = __builtin_ctzll(~used[w]);
+
+			used[w] |= 1ULL << bit;
+			first_free_word = w;
+			number = w * 64 + (uint32_t)bit;
+			break;
+		}
+	}
+	unlock(&numbers_lock);
+	return number;
+}
+
+static void give_number(uint32_t number)
+{
+	lock(&numbers_lock);
+	used[number / 64] &= ~(1ULL << number % 64);
+	if (number / 64 < first_free_word)
+		first_free_word = number / 64;
+	unlock(&numbers_lock);
+}
+
+static noinline uint32_t number_slow(wend_counter *c)
+{
+	uint32_t number = take_number();
+
+	if (!atm_cas_sc(&c->wend__id, 0, number)) { /* another P was faster */
+		if (number != NO_CELL)
+			give_number(number);
+		return atm_load_rlx(&c->wend__id);
+	}
+	return number;
+}
+
+void wend_counter_add(wend_counter *c, int64_t n)
+{
+	struct m *mp = enter();
+
+	if (likely(mp)) {
+		uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
+
+		if (unlikely(number == 0))
+			number = number_slow(c);
+
+		atm_u64 *cell = likely(number != NO_CELL) ? counter_cell(mp->p, number) : NULL;
+
+		if (likely(cell)) {
+			atm_add_own(cell, (uint64_t)n); /* rlx: one writer, the P */
+			leave(mp);
+			return;
+		}
+		leave(mp);
+	}
+	atm_add_sc(&c->wend__shared, (uint64_t)n);
+}
+
+int64_t wend_counter_load(const wend_counter *c)
+{
+	struct m *mp = enter();
+	uint32_t number = atm_load_acq(&c->wend__id);
+	int64_t sum = (int64_t)atm_load_acq(&c->wend__shared);
+
+	if (number && number != NO_CELL)
+		sum += counter_cells_sum(number, false);
+	leave_any(mp);
+	return sum;
+}
+
+void wend_counter_free(wend_counter *c)
+{
+	struct m *mp = enter();
+	uint32_t number = atm_load_acq(&c->wend__id);
+
+	if (number && number != NO_CELL) {
+		counter_cells_sum(number, true);
+		give_number(number);
+	}
+	atm_store_rlx(&c->wend__id, 0);
+	atm_store_rlx(&c->wend__shared, 0);
+	leave_any(mp);
+}
