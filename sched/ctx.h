@@ -74,17 +74,19 @@ static always_inline void *ctx_switch(struct ctx *from, const struct ctx *to, vo
 void *wend__ctx_switch_full(struct ctx *from, const struct ctx *to, void *carry);
 #define ctx_switch_full wend__ctx_switch_full
 
-/* Makes ctx start at wend__ctx_entry, which calls entry(carry) with the stack ending at top. entry
- * must not return. */
+/* Makes ctx start in entry(carry) on the stack that ends at top, aligned to 16, whose last word
+ * ctx_ground has cleared. entry must not return. */
 void wend__ctx_entry(void);
 
-static inline void ctx_init(struct ctx *ctx, void *top, void (*entry)(void *carry))
+static always_inline void ctx_init(struct ctx *ctx, void *top, void (*entry)(void *carry))
 {
-	void **sp = (void **)((uintptr_t)top & ~(uintptr_t)15);
+	*ctx = (struct ctx){.sp = (void **)top - 1, .bp = (void *)entry, .ip = (void *)wend__ctx_entry};
+}
 
-	*--sp = NULL; /* ends the chain of return addresses for every unwinder */
-	*--sp = (void *)entry;
-	*ctx = (struct ctx){.sp = sp, .bp = NULL, .ip = (void *)wend__ctx_entry};
+/* The return address of the first frame: null ends the chain for every unwinder. Once per stack. */
+static always_inline void ctx_ground(void *top)
+{
+	((void **)top)[-1] = NULL;
 }
 
 #endif

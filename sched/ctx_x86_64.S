@@ -57,7 +57,8 @@ wend__ctx_switch_full:
 	.cfi_endproc
 	.size	wend__ctx_switch_full, . - wend__ctx_switch_full
 
-/* First code of a new context: the stack holds the entry function and a null return address. */
+/* First code of a new context: the frame pointer is the entry function, the stack ends in a null
+ * return address, at 8 below a multiple of 16 as after any call. */
 	.globl	wend__ctx_entry
 	.hidden	wend__ctx_entry
 	.type	wend__ctx_entry, @function
@@ -66,7 +67,7 @@ wend__ctx_entry:
 	.cfi_startproc
 	.cfi_undefined rip
 	_CET_ENDBR
-	popq	%rdx			/* rsp is now 8 below a multiple of 16, as after a call */
+	movq	%rbp, %rdx
 	movq	%rax, %rdi
 	xorl	%ebp, %ebp
 	jmpq	*%rdx

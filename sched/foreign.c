@@ -27,7 +27,7 @@ static void thread_over(void *arg)
 		atm_store_rel(&f->gp->slot->id, 0);
 		f->gp->flags &= (uint16_t)~G_FOREIGN;
 		f->gp->link = NULL;
-		stack_put(f->gp);
+		stack_put(f->gp, 1);
 	}
 	free(f);
 }
@@ -56,6 +56,8 @@ static struct g *foreign_g(void)
 	f->gp = stack_get(0, 1, &got, &err);
 	if (!f->gp)
 		wend__fatal("no control block for a foreign thread's first wait");
+	if (got > 1)
+		stack_put(f->gp->link, got - 1);
 	f->generation = sched.generation;
 	f->gp->flags |= G_FOREIGN;
 	f->gp->name = "foreign thread";

@@ -184,23 +184,41 @@ bool stack_guard_hit(const void *addr, struct g **gp)
 
 /* ---- Giving pages back -------------------------------------------------------------------------- */
 
+/* The next warm slot in *walk, which holds the rest of a chain taken off the class. */
+static struct g *next_warm(struct stack_class *sc, struct g **walk)
+{
+	struct g *gp = *walk;
+
+	if (!gp && sc->warm) {
+		gp = sc->warm;
+		sc->warm = *chain_next(gp);
+		sc->nwarm -= (uint32_t)*chain_len(gp);
+	}
+	if (gp)
+		*walk = gp->link;
+	return gp;
+}
+
 size_t release_pages(struct stack_class *sc, uint32_t n)
 {
+	struct g *walk = NULL;
 	size_t pages = 0;
 
-	while (n > 0 && sc->warm.n > 0) {
+	while (walk || (pages < n && sc->warm)) {
 		struct iovec v[VECTOR];
 		uint32_t index[VECTOR], k = 0;
 
-		for (; k < VECTOR && k < n && sc->warm.n > 0; k++) {
-			index[k] = sc->warm.head;
-			struct chunk *c = chunk_at(index[k] >> CHUNK_SHIFT);
-			uint32_t i = index[k] & CHUNK_MASK;
+		while (k < VECTOR && (walk || pages + k < n)) {
+			struct g *gp = next_warm(sc, &walk);
 
-			sc->warm.head = c->slot[i].next;
-			sc->warm.n--;
+			if (!gp)
+				break;
+			struct chunk *c = chunk_at(gp->index >> CHUNK_SHIFT);
+
+			index[k] = gp->index;
 			/* Everything above the guard page: guards survive, but there is nothing to give back. */
-			v[k] = (struct iovec){chunk_slot(c, i) + PAGE_SIZE, c->slot_size - PAGE_SIZE};
+			v[k++] = (struct iovec){chunk_slot(c, gp->index & CHUNK_MASK) + PAGE_SIZE,
+									c->slot_size - PAGE_SIZE};
 		}
 		advise_all(v, k, MADV_DONTNEED);
 		for (uint32_t j = 0; j < k; j++) {
@@ -211,7 +229,6 @@ size_t release_pages(struct stack_class *sc, uint32_t n)
 			sc->clean.n++;
 		}
 		pages += k;
-		n -= k;
 	}
 	atm_add_sc(&returned_bytes, pages * PAGE_SIZE); /* at least so many: deep stacks had more */
 	return pages * PAGE_SIZE;
@@ -276,8 +293,8 @@ size_t stack_release_all(void)
 		struct stack_class *sc = &wend__stack_classes[cls];
 
 		lock(&sc->lock);
-		if (sc->warm.n) {
-			bytes += release_pages(sc, sc->warm.n);
+		if (sc->warm) {
+			bytes += release_pages(sc, sc->nwarm);
 			drop_empty_chunks(sc, cls);
 		}
 		unlock(&sc->lock);

@@ -18,7 +18,7 @@
 	X(spin_us, 50, 0, 1000000, "how long a P without work searches before it sleeps")             \
 	X(searchers, 50, 0, 100, "P's that may search at once, percent of the busy ones (at least 1)") \
 	X(watch_us, 50, 10, 1000000, "first interval at which a sleeping P looks for stale work")     \
-	X(cache, 256, 0, 65536, "free coroutines that a P keeps")                                     \
+	X(cache, 64, 1, 65536, "free coroutines in a chain; a P keeps up to two chains")              \
 	X(stop_ms, 1000, 0, 3600000, "how long the end of the runtime waits for coroutines on a CPU") \
 	X(next, 1, 0, 1, "a coroutine made ready runs next on its waker's P")
 

@@ -52,8 +52,9 @@ struct p {
 	uint32_t turn;                  /* which queue goes first then */
 	int64_t now;                    /* coarse clock, refreshed every global_period picks */
 	struct g *gcache;               /* free coroutines of the default class, LIFO */
+	struct g *gspare;               /* another full chain of them, or NULL */
 	int ngcache;
-	int refill; /* how many to fetch when it is empty: doubles from 4 */
+	int refill; /* how many to carve when both are empty: doubles from 4 */
 	uint64_t next_id, end_id; /* block of coroutine ids */
 	uint64_t rng;
 	uint32_t id;

@@ -12,7 +12,6 @@
 #include "wend/go.h"
 
 #define ID_BLOCK 256
-#define REFILL_MAX 64
 
 /* What the caller of any spawn wants. */
 struct request {
@@ -36,21 +35,36 @@ static void g_main(void *carry)
 	wend_goexit();
 }
 
+/* Coroutines in a full chain; a P keeps up to two. */
+static inline int chain_size(void)
+{
+	return (int)sched.knobs.cache;
+}
+
 /* ---- Control blocks ----------------------------------------------------------------------------- */
 
 static noinline struct g *g_alloc_slow(struct p *pp, int cls, int *err)
 {
+	struct g *gp = NULL;
 	int got;
 
-	if (!pp || cls != sched.default_class)
-		return stack_get(cls, 1, &got, err);
-
-	struct g *gp = stack_get(cls, pp->refill, &got, err);
-
-	if (!gp)
-		return NULL;
-	if (pp->refill < REFILL_MAX)
-		pp->refill *= 2;
+	if (!pp || cls != sched.default_class) {
+		gp = stack_get(cls, 1, &got, err);
+		if (gp && got > 1) /* a whole chain of warm ones: this thread has no place for them */
+			stack_put(gp->link, got - 1);
+		return gp;
+	}
+	if (pp->gspare) {
+		gp = pp->gspare;
+		pp->gspare = NULL;
+		got = chain_size();
+	} else {
+		gp = stack_get(cls, pp->refill, &got, err);
+		if (!gp)
+			return NULL;
+		if (pp->refill < chain_size())
+			pp->refill *= 2;
+	}
 	pp->gcache = gp->link;
 	pp->ngcache = got - 1;
 	return gp;
@@ -68,42 +82,50 @@ static always_inline struct g *g_alloc(struct p *pp, int cls, int *err)
 	return gp;
 }
 
-/* Half of an overfull warm list, the colder half, goes to the class list. */
-static noinline void gcache_trim(struct p *pp, int keep)
+/* The current chain is full: it becomes the spare one, and the former spare goes to the class. */
+static noinline void gcache_full(struct p *pp)
 {
-	struct g **at = &pp->gcache;
-
-	for (int i = 0; i < keep; i++)
-		at = &(*at)->link;
-	stack_put(*at);
-	*at = NULL;
-	pp->ngcache = keep;
+	if (pp->gspare)
+		stack_put(pp->gspare, pp->ngcache);
+	pp->gspare = pp->gcache;
+	pp->gcache = NULL;
+	pp->ngcache = 0;
 }
 
 void gcache_flush(struct p *pp)
 {
 	if (pp->gcache)
-		gcache_trim(pp, 0);
+		stack_put(pp->gcache, pp->ngcache);
+	if (pp->gspare)
+		stack_put(pp->gspare, chain_size());
+	pp->gcache = pp->gspare = NULL;
+	pp->ngcache = 0;
+}
+
+static cold void g_free_special(struct g *gp)
+{
+	gp->flags &= G_GUARDED | G_CANARY;
+	gp->locked_m = NULL;
+	gp->lock_depth = 0;
 }
 
 /* gp has ended and nobody is on its stack. */
 void g_free(struct p *pp, struct g *gp)
 {
 	atm_store_rel(&gp->slot->id, 0); /* rel: pairs with stack_each */
-	gp->flags &= G_GUARDED | G_CANARY;
-	gp->locked_m = NULL;
-	gp->lock_depth = 0;
+	if (unlikely(gp->flags & ~(G_GUARDED | G_CANARY)))
+		g_free_special(gp);
 	race_fiber_destroy(gp->race_fiber);
 	asan_unpoison(gp->lo, (size_t)(g_stack_top(gp) - gp->lo));
 	if (unlikely(gp->size_class != sched.default_class)) {
 		gp->link = NULL;
-		stack_put(gp);
+		stack_put(gp, 1);
 		return;
 	}
 	gp->link = pp->gcache;
 	pp->gcache = gp;
-	if (unlikely(++pp->ngcache > sched.knobs.cache))
-		gcache_trim(pp, (int)sched.knobs.cache / 2);
+	if (unlikely(++pp->ngcache >= chain_size()))
+		gcache_full(pp);
 }
 
 /* ---- Spawning ----------------------------------------------------------------------------------- */
@@ -290,6 +312,7 @@ void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 		block->stack_bytes = req->stack_bytes;
 		copy_words(block->stack_args, stack_args, req->stack_bytes);
 		gp->arg = block;
+		ctx_ground(block);
 		ctx_init(&gp->ctx, block, g_main);
 		publish(mp, gp);
 	}
@@ -321,6 +344,7 @@ void *wend__go_reserve(size_t size, size_t align, void (*run)(void *), const cha
 		return NULL;
 	align = align < 16 ? 16 : align;
 	gp->arg = (void *)(((uintptr_t)g_stack_top(gp) - size) & ~(uintptr_t)(align - 1));
+	ctx_ground(gp->arg);
 	ctx_init(&gp->ctx, gp->arg, g_main);
 	*handle = gp;
 	return gp->arg;

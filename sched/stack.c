@@ -133,29 +133,27 @@ static struct g *block_init(struct chunk *c, uint32_t i)
 	gp->index = c->number << CHUNK_SHIFT | i;
 	gp->race_fiber = NULL;
 	gp->last_p = -1;
+	ctx_ground(g_stack_top(gp));
 	return gp;
 }
 
-static struct g *take_free(struct stack_class *sc, struct g *list, int n, int *got)
+static struct g *take_clean(struct stack_class *sc, int n, int *got)
 {
-	while (*got < n) {
-		struct free_list *from = sc->warm.n ? &sc->warm : &sc->clean;
+	struct g *chain = NULL;
 
-		if (from->n == 0)
-			break;
-		uint32_t index = from->head;
-		struct chunk *c = chunk_at(index >> CHUNK_SHIFT);
+	for (; *got < n && sc->clean.n > 0; (*got)++) {
+		struct chunk *c = chunk_at(sc->clean.head >> CHUNK_SHIFT);
+		uint32_t i = sc->clean.head & CHUNK_MASK;
 
-		from->head = c->slot[index & CHUNK_MASK].next;
-		from->n--;
+		sc->clean.head = c->slot[i].next;
+		sc->clean.n--;
 
-		struct g *gp = block_init(c, index & CHUNK_MASK);
+		struct g *gp = block_init(c, i);
 
-		gp->link = list;
-		list = gp;
-		(*got)++;
+		gp->link = chain;
+		chain = gp;
 	}
-	return list;
+	return chain;
 }
 
 /* The current chunk, else one that was emptied, else a new one. */
@@ -172,64 +170,67 @@ static struct chunk *chunk_with_room(struct stack_class *sc, int cls)
 	return sc->chunk = chunk_make(cls);
 }
 
-/* New slots from the class's current chunk; -EAGAIN when there is no room or no guard to be had. */
-static struct g *carve(struct stack_class *sc, int cls, struct g *list, int n, int *got)
+/* New slots; none when there is no room or no guard to be had. */
+static struct g *carve(struct stack_class *sc, int cls, int n, int *got)
 {
 	struct chunk *c = chunk_with_room(sc, cls);
 
+	struct g *chain = NULL;
+
 	if (!c)
-		return list;
+		return NULL;
 	uint32_t left = c->nslots - c->carved;
-	uint32_t want = (uint32_t)(n - *got) < left ? (uint32_t)(n - *got) : left;
+	uint32_t want = (uint32_t)n < left ? (uint32_t)n : left;
 	uint32_t done = guard_slots(c, c->carved, want);
 
 	for (uint32_t i = c->carved; i < c->carved + done; i++) {
 		struct g *gp = block_init(c, i);
 
-		gp->link = list;
-		list = gp;
+		gp->link = chain;
+		chain = gp;
 	}
 	c->carved += done;
-	*got += (int)done;
+	*got = (int)done;
 	atm_add_sc(&wend__stack_carved, done);
-	return list;
+	return chain;
 }
 
 struct g *stack_get(int cls, int n, int *got, int *err)
 {
 	struct stack_class *sc = &wend__stack_classes[cls];
-	struct g *list = NULL;
+	struct g *chain;
 
 	*got = 0;
 	*err = 0;
 	lock(&sc->lock);
-	list = take_free(sc, list, n, got);
-	if (*got == 0)
-		list = carve(sc, cls, list, n, got);
+	chain = sc->warm;
+	if (chain) {
+		sc->warm = *chain_next(chain);
+		*got = (int)*chain_len(chain);
+		sc->nwarm -= (uint32_t)*got;
+	} else {
+		chain = take_clean(sc, n, got);
+		if (!chain)
+			chain = carve(sc, cls, n, got);
+	}
 	unlock(&sc->lock);
-	if (*got == 0)
+	if (!chain)
 		*err = -EAGAIN;
-	return list;
+	return chain;
 }
 
-void stack_put(struct g *list)
+void stack_put(struct g *chain, int n)
 {
-	while (list) {
-		struct stack_class *sc = &wend__stack_classes[list->size_class];
+	struct stack_class *sc = &wend__stack_classes[chain->size_class];
 
-		lock(&sc->lock);
-		for (struct g *gp = list; gp && gp->size_class == list->size_class; gp = list) {
-			list = gp->link;
-			gp->slot->next = sc->warm.head;
-			sc->warm.head = gp->index;
-			sc->warm.n++;
-			if (!list)
-				break;
-		}
-		if (sc->warm.n > WARM_MAX)
-			release_pages(sc, WARM_BATCH);
-		unlock(&sc->lock);
-	}
+	lock(&sc->lock);
+	*chain_next(chain) = sc->warm;
+	*chain_len(chain) = n;
+	sc->warm = chain;
+	sc->nwarm += (uint32_t)n;
+	if (sc->nwarm > WARM_MAX)
+		release_pages(sc, WARM_BATCH);
+	unlock(&sc->lock);
 }
 
 /* True when fn wants a pause: *at then stands behind the slot just shown. */

@@ -15,8 +15,9 @@
  * guards are mprotect'ed pages, two mappings each, until vm.max_map_count is met; past that a canary
  * in the lower neighbour's top words is checked at each park, and once a warning names the limit.
  *
- * Free slots: a LIFO list per P (still warm), then a list per class, from which pages go back to the
- * kernel in batches. What is on the class list is linked through the side table, as its page may be gone.
+ * Free slots travel in chains ("magazines", Bonwick and Adams 2001): a P keeps two, the class a stack
+ * of them; getting or putting one is a constant number of steps under the class's lock. From the
+ * class pages go back to the kernel in batches; such slots are linked through the side table.
  */
 #ifndef SCHED_STACK_H
 #define SCHED_STACK_H
@@ -44,12 +45,13 @@ void stack_fini(void);
 int stack_class(size_t size);
 size_t stack_class_size(int cls);
 
-/* Up to n slots of the class, linked by link, from the class list or freshly carved: at least one, or NULL
- * with *err = -EAGAIN and, once, a line on stderr that names the limit that was met. */
+/* A chain of free slots of the class, linked by link: one that was put back, or up to n freshly carved;
+ * *got says how many. NULL with -EAGAIN in *err when none can be had; the first time a line on stderr
+ * names the limit that was met. */
 struct g *stack_get(int cls, int n, int *got, int *err);
 
-/* Gives a list of n slots back to their class. May release pages of a batch of free slots. */
-void stack_put(struct g *list);
+/* Gives a chain of n slots of one class back. May release pages of a batch of free slots. */
+void stack_put(struct g *chain, int n);
 
 /* Releases the pages of all slots on class lists, returns bytes. */
 size_t stack_release_all(void);

@@ -32,6 +32,17 @@ struct chunk {
 	struct slot slot[];
 };
 
+/* What the first G of a chain on the class's stack holds, in fields that only a live one uses. */
+static inline struct g **chain_next(struct g *chain)
+{
+	return (struct g **)&chain->wait_obj;
+}
+
+static inline int64_t *chain_len(struct g *chain)
+{
+	return &chain->parked_at;
+}
+
 struct free_list {
 	uint32_t head; /* slot index, linked by slot.next; valid when n > 0 */
 	uint32_t n;
@@ -39,7 +50,8 @@ struct free_list {
 
 struct stack_class {
 	struct lock lock;
-	struct free_list warm;  /* pages still there */
+	struct g *warm;   /* chains whose pages are still there: the first G of each leads to the next */
+	uint32_t nwarm;   /* slots on them */
 	struct free_list clean; /* pages given back */
 	struct chunk *chunk;    /* where new slots are carved */
 };
@@ -75,7 +87,8 @@ static inline struct g *chunk_g(const struct chunk *c, uint32_t i)
 /* Guards slots [first, first + n) and populates their top pages; returns how many may be used. */
 uint32_t guard_slots(struct chunk *c, uint32_t first, uint32_t n);
 
-/* Gives the pages of up to n warm slots back and puts them on the clean list; class lock held. */
+/* Gives the pages of at least n warm slots, if there are, back and puts them on the clean list; class
+ * lock held. Returns bytes. */
 size_t release_pages(struct stack_class *sc, uint32_t n);
 
 #endif

@@ -21,17 +21,20 @@ static inline int32_t count_of(uint64_t state)
 	return (int32_t)(state >> 32);
 }
 
-static void release(struct m *mp, uint32_t index)
+static noinline void release(uint32_t index)
 {
+	struct m *mp = enter();
+
 	while (index) {
 		struct g *gp = stack_by_index(index);
 
 		index = (uint32_t)(uintptr_t)gp->link; /* read before it can run and wait elsewhere */
 		ready(mp, gp);
 	}
+	leave_any(mp);
 }
 
-static void add(struct m *mp, wend_waitgroup *wg, int delta)
+static always_inline void add(wend_waitgroup *wg, int delta)
 {
 	uint64_t state = atm_load_rlx(&wg->wend__state); /* rlx: the CAS decides */
 
@@ -46,7 +49,7 @@ static void add(struct m *mp, wend_waitgroup *wg, int delta)
 			wend__panic("sync: WaitGroup counter overflow");
 		if (likely(atm_cas_sc(&wg->wend__state, state, next))) { /* W1 */
 			if (n == 0 && (uint32_t)state)
-				release(mp, (uint32_t)state);
+				release((uint32_t)state);
 			return;
 		}
 		state = atm_load_rlx(&wg->wend__state);
@@ -55,18 +58,12 @@ static void add(struct m *mp, wend_waitgroup *wg, int delta)
 
 void wend_waitgroup_add(wend_waitgroup *wg, int delta)
 {
-	struct m *mp = enter();
-
-	add(mp, wg, delta);
-	leave_any(mp);
+	add(wg, delta);
 }
 
 void wend_waitgroup_done(wend_waitgroup *wg)
 {
-	struct m *mp = enter();
-
-	add(mp, wg, -1);
-	leave_any(mp);
+	add(wg, -1);
 }
 
 static bool commit_wait(struct g *gp, void *arg)
