@@ -93,9 +93,9 @@ LADDER = [
     ]),
     ("Many at work", [
         Rung("fork-join fib, per call", "fib/25", None,
-             [("serial", "fib/25_serial"), ("TBB tasks", "tbb/fib/25"), ("Go", "go/fib/25")]),
+             [("serial", "fib/25_serial"), ("TBB tasks", "tbb/fib"), ("Go", "go/fib/25")]),
         Rung("  two P's", "fib_p2/25", None,
-             [("TBB tasks", "tbb/fib_p2/25"), ("Go", "go/fib_p2/25")]),
+             [("TBB tasks", "tbb/fib_p2"), ("Go", "go/fib_p2/25")]),
         Rung("skynet, per coroutine", "skynet/*", None, [("Go", "go/skynet/*")]),
         Rung("  two P's", "skynet_p2/*", None, [("Go", "go/skynet_p2/*")]),
         Rung("skynet, seconds in all", "skynet/*", None, [("Go", "go/skynet/*")],
@@ -108,8 +108,7 @@ LADDER = [
         Rung("run queue put + get", "runq/put_get", None,
              [("Go's algorithm", "runq/go_algorithm")]),
         Rung("deque push + pop", "deque/push_pop_asym", None,
-             [("full fences", "deque/push_pop_full"), ("on builtin", "builtin/deque/push_pop_asym"),
-              ("on libck with mfence", "ck/deque_mfence"),
+             [("full fences", "deque/push_pop_full"), ("on libck with mfence", "ck/deque_mfence"),
               ("libck ring, one to one", "ck/ring_spsc"),
               ("libck ring, many to many", "ck/ring_mpmc"),
               ("libck stack", "ck/stack_upmc")]),
@@ -123,13 +122,13 @@ LADDER = [
     ]),
     ("Counters and atomics", [
         Rung("locked add, private (ref)", "atomics/xadd_private", None,
-             [("on builtin", "builtin/atomics/xadd_private"), ("xchg", "atomics/xchg"),
+             [("xchg", "atomics/xchg"),
               ("cas", "atomics/cas"), ("fence", "atomics/fence"),
               ("load", "atomics/load_acq"), ("store", "atomics/store_rel"),
               ("libck spinlock", "ck/spinlock_fas"), ("libck epoch", "ck/epoch")]),
         Rung("locked add, shared by two", "atomics/xadd_shared/threads:2", None,
              [("alone", "atomics/xadd_shared/threads:1")]),
-        Rung("counter add", "counter/add", None, [("on builtin", "builtin/counter/add")]),
+        Rung("counter add", "counter/add", None),
         Rung("counter add, two P's", "counter/add_shared", None,
              [("Go atomic add", "go/counter_shared"),
               ("locked add", "atomics/xadd_shared/threads:2")]),
@@ -151,8 +150,12 @@ def resolve(name, rows):
 
 
 def resolved(rung, rows):
-    return Rung(rung.title, resolve(rung.coroutine, rows), resolve(rung.thread, rows),
-                [(label, resolve(n, rows)) for label, n in rung.beside], rung.metric, rung.unit,
+    """The rung with the names of rows that are there, and the same on the other atomics backend."""
+    coroutine = resolve(rung.coroutine, rows)
+    beside = [(label, resolve(n, rows)) for label, n in rung.beside]
+    if "builtin/" + coroutine in rows:
+        beside.append(("on builtin atomics", "builtin/" + coroutine))
+    return Rung(rung.title, coroutine, resolve(rung.thread, rows), beside, rung.metric, rung.unit,
                 rung.thread_metric, rung.notes)
 
 
@@ -192,7 +195,7 @@ def summary(row, rows, metric="ns_per_op"):
     out = {"figure": stats.median(values), "interval": stats.interval(values),
            "spread": stats.spread(values), "rounds_measured": len(values), "baseline": None,
            "ratio": None, "ratio_interval": None, "ref": None}
-    base = row.fact("baseline")
+    base = row.definition.get("baseline")
     if base:
         out["baseline"] = base
         r = ratio(row, rows.get(base), metric)

@@ -16,13 +16,18 @@ SCALES = {
 def digits(v):
     """Three significant digits, no exponent."""
     a = abs(v)
+    for scale, letter in ((1e6, "M"), (1e3, "k")):
+        if a >= 9.995 * scale:
+            return digits(v / scale) + letter
     if a >= 99.95:
         return "{:,.0f}".format(v)
     if a >= 9.995:
         return "%.1f" % v
     if a >= 0.9995:
         return "%.2f" % v
-    return "%.3f" % v if a >= 0.0995 or a == 0 else "%.2g" % v
+    if a >= 0.0995 or a == 0:
+        return "%.3f" % v
+    return "%.4f" % v if a >= 0.00095 else "<0.001" if v > 0 else "%.1g" % v
 
 
 def show(v, unit="ns"):
@@ -84,7 +89,9 @@ def figure(row, metric, unit):
 def cells(rung, rows):
     """A rung's line and what stands under it."""
     co, th = rows.get(rung.coroutine), rows.get(rung.thread)
-    r = ladder.ratio(th, co, rung.thread_metric, rung.metric)
+    r = None
+    if rung.unit != "count":
+        r = ladder.ratio(th, co, rung.thread_metric, rung.metric)
     ref = None
     if co and rung.unit == "ns":
         ref = ladder.ratio(co, rows.get(ladder.REF), rung.metric, "ns_per_op")
@@ -128,17 +135,23 @@ def notes(row, side=""):
 def plain_line(row, rows):
     """A row that no rung names."""
     s = ladder.summary(row, rows)
-    base = ""
+    base = "-"
     if s["baseline"] and s["ratio"]:
-        base = "%sx %s of %s" % (digits(s["ratio"]), bracket(s["ratio_interval"]), s["baseline"])
-    return [row.name, figure(row, "ns_per_op", "ns"), base or "-",
+        base = show_ratio((s["ratio"], s["ratio_interval"]))
+    return [row.name, figure(row, "ns_per_op", "ns"), base,
             digits(s["ref"]) if s["ref"] else "-", where(row)]
+
+
+def plain_notes(row):
+    """Which row the ratio is to, unless the name says it, and what else there is to tell."""
+    base = row.definition.get("baseline")
+    return (["baseline " + base] if base and not row.name.endswith("/" + base) else []) + notes(row)
 
 
 # ---- Terminal ------------------------------------------------------------------------------------
 
 LADDER_COLUMNS = ((28, "<"), (11, ">"), (11, ">"), (23, ">"), (6, ">"), (16, "<"))
-OTHER_COLUMNS = ((30, "<"), (11, ">"), (34, "<"), (6, ">"), (14, "<"))
+OTHER_COLUMNS = ((40, "<"), (11, ">"), (23, ">"), (6, ">"), (16, "<"))
 
 
 def align(texts, columns):
@@ -175,12 +188,12 @@ def ladder_text(rows, whole=True):
             out += wrapped(under, "      ")
     if others:
         out += ["", heading("Other rows"), ""]
-        out.append(align(["", "figure", "ratio to its baseline [95 %]", "x ref", "where, clock"],
+        out.append(align(["", "figure", "to its baseline [95 %]", "x ref", "where, clock"],
                          OTHER_COLUMNS))
         for name in others:
             if rows[name].status == "ok":
                 out.append(align(plain_line(rows[name], rows), OTHER_COLUMNS))
-                out += wrapped(notes(rows[name]), "      ")
+                out += wrapped(plain_notes(rows[name]), "      ")
     out += ["", *wrapped(legend(rows), "")]
     out += trouble(rows)
     if absent and whole:
@@ -258,7 +271,7 @@ def check_text(check):
                                            stats.REFUTED: "OFF"}.get(check["verdict"], "open"))
     if check["value"] is not None:
         text += ", " + show(check["value"], check["unit"])
-        if check["interval"]:
+        if check["interval"] and check["interval"][0] != check["interval"][1]:
             text += " [%s, %s]" % (show(check["interval"][0], check["unit"]),
                                    show(check["interval"][1], check["unit"]))
         text += " against " + bounds(check)
@@ -288,7 +301,7 @@ def markdown(machine_lines, warnings, missing, rows, judged, run):
         out += ["## " + name, "", *table(["", "coroutine", "thread", "thread/coroutine [95 %]",
                                           "x ref", "where, clock", "beside"], lines), ""]
     if others:
-        lines = [plain_line(rows[n], rows) + ["; ".join(notes(rows[n]))] for n in others]
+        lines = [plain_line(rows[n], rows) + ["; ".join(plain_notes(rows[n]))] for n in others]
         out += ["## Other rows", "", *table(["", "figure", "ratio to its baseline [95 %]", "x ref",
                                              "where, clock", ""], lines), ""]
     out += ["; ".join(legend(rows)) + ".", ""]

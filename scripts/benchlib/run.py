@@ -64,8 +64,9 @@ class ShimSource:
         rows = []
         for line in out.splitlines():
             d = json.loads(line)
-            if d.get("baseline") and self.prefix:
-                d["baseline"] = self.prefix + d["baseline"]
+            if self.prefix:
+                # The same row of the program without a prefix is what it is to be compared with.
+                d["baseline"] = d["name"]
             rows.append(Row(self.prefix + d["name"], self, d))
         return rows
 
@@ -145,7 +146,14 @@ class Plan:
         self.min_time = min(1.0 if full else 0.25, max(0.01, (per_run - 0.03) / 2.2))
         self.timeout = timeout or (300 if full else 60)
         # A slow row may have this much of the budget; its rounds are fewer.
-        self.share = max(4 * self.budget / n, self.budget / 25)
+        self.share = 2 * self.budget / n
+
+    def adapt(self, rows, left):
+        """After a round: shorter runs, if the time left does not pay three rounds of all."""
+        rows = [r for r in rows if self.wants(r, 1)]
+        need = 2 * sum(max(r.seconds) for r in rows if r.seconds)
+        if need > left > 0:
+            self.min_time = max(0.01, self.min_time * left / need)
 
     def wants(self, row, round_):
         """Whether a row that took so long is worth another round; three are had at any price that
@@ -261,6 +269,8 @@ def measure(rows, plan, env, cpus, progress=None, rng=None):
     with tempfile.TemporaryDirectory(prefix="wend-bench-") as tmp:
         try:
             for n in range(plan.rounds):
+                if n == 1:
+                    plan.adapt(rows, plan.budget - (time.monotonic() - start))
                 todo = [r for r in rows if plan.wants(r, n)]
                 rng.shuffle(todo)
                 for i, row in enumerate(todo):

@@ -41,6 +41,9 @@ def interval(values, seed=1):
     n = len(values)
     if n < 2:
         return None
+    if min(values) == max(values):
+        # Not through logarithms: a count of 3 must not come back as a hair above 3.
+        return values[0], values[0]
     if n < ENOUGH:
         return _student(values)
     rng = random.Random(seed)

@@ -136,7 +136,8 @@ class Report(unittest.TestCase):
                               (946, "ns", "946 ns"),
                               (37000, "ns", "37.0 us"), (1.24e9, "ns", "1.24 s"),
                               (999.9, "ns", "1.00 us"), (4096, "bytes", "4.00 KiB"),
-                              (1234567, "count", "1,234,567"), (94.4, "x", "94.4x")):
+                              (1234567, "count", "1,234,567"), (94.4, "x", "94.4x"),
+                              (37123, "x", "37.1kx"), (0.02, "x", "0.0200x")):
             self.assertEqual(report.show(v, unit), text)
 
     def test_every_row_is_somewhere(self):

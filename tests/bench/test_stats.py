@@ -32,6 +32,7 @@ class Known(unittest.TestCase):
 
     def test_interval_of_equal_values_is_a_point(self):
         self.assertEqual(stats.interval([7] * 6), (7, 7))
+        self.assertEqual(stats.interval([3.0] * 3), (3.0, 3.0))
         self.assertIsNone(stats.interval([7]))
 
     def test_interval_is_repeatable(self):
