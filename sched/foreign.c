@@ -69,10 +69,9 @@ struct wend__go **foreign_pending(void)
 	return &pending;
 }
 
-struct g *current(struct m *mp, const char *what)
+struct g *current_slow(struct m *mp, const char *what)
 {
-	if (likely(mp && mp->curg))
-		return mp->curg;
+	(void)mp;
 	if (atm_load_acq(&sched.phase) == PHASE_OFF)
 		wend__fatal("%s called while the runtime is not running: use wend_run, WEND_MAIN or wend_start",
 					what);

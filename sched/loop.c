@@ -118,13 +118,8 @@ noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post)
 
 /* ---- Ending ------------------------------------------------------------------------------------- */
 
-WEND_NORETURN void wend_goexit(void)
+static always_inline __attribute__((noreturn)) void end(struct m *mp)
 {
-	struct m *mp = enter();
-
-	if (unlikely(!mp || !mp->curg))
-		wend__fatal("wend_goexit called off a coroutine");
-
 	struct g *gp = mp->curg;
 	struct p *pp = mp->p;
 
@@ -136,6 +131,32 @@ WEND_NORETURN void wend_goexit(void)
 	mp->post = POST_EXIT;
 	leave_stack(mp, gp, pick(pp));
 	__builtin_unreachable();
+}
+
+/* A coroutine from its first instruction to its last. The end is inline, not a call: calls that never
+ * return would leave the processor's return-address predictor one entry off for whoever goes on, and
+ * each of its returns would be mispredicted. */
+void g_main(void *carry)
+{
+	struct m *mp = carry;
+
+	asan_switch_end(NULL);
+	after_switch(mp);
+
+	struct g *gp = mp->curg;
+
+	leave(mp);
+	gp->fn(gp->arg);
+	end(enter());
+}
+
+WEND_NORETURN void wend_goexit(void)
+{
+	struct m *mp = enter();
+
+	if (unlikely(!mp || !mp->curg))
+		wend__fatal("wend_goexit called off a coroutine");
+	end(mp);
 }
 
 /* Slow way into the runtime: the only reason so far is that it ends. The coroutine stays where it is

@@ -12,7 +12,12 @@
 /* Who waits: the current coroutine, or a G that stands for the calling foreign thread (made at its
  * first wait, kept until the thread ends). mp is what enter returned. Fatal, naming `what`, when the
  * runtime is not running. */
-struct g *current(struct m *mp, const char *what);
+struct g *current_slow(struct m *mp, const char *what);
+
+static always_inline struct g *current(struct m *mp, const char *what)
+{
+	return likely(mp && mp->curg) ? mp->curg : current_slow(mp, what);
+}
 
 /* Blocks gp = current(mp). After nobody runs on its stack any more, commit(gp, arg) publishes it;
  * returns once somebody has called ready(gp). The M may be another then: it is returned, for leave;

@@ -122,6 +122,10 @@ void m_detach(struct m *mp);
 void m_loop(struct m *mp);
 void acquire_p(struct m *mp, struct p *pp);
 
+/* ---- loop.c ------------------------------------------------------------------------------------- */
+
+void g_main(void *carry); /* the first function of each coroutine; carry is the M */
+
 /* ---- spawn.c ------------------------------------------------------------------------------------ */
 
 void g_free(struct p *pp, struct g *gp);

@@ -22,19 +22,6 @@ struct request {
 	int cls, on_p;
 };
 
-static void g_main(void *carry)
-{
-	struct m *mp = carry;
-	struct g *gp;
-
-	asan_switch_end(NULL);
-	after_switch(mp);
-	gp = mp->curg;
-	leave(mp);
-	gp->fn(gp->arg);
-	wend_goexit();
-}
-
 /* Coroutines in a full chain; a P keeps up to two. */
 static inline int chain_size(void)
 {
