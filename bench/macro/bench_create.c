@@ -2,8 +2,9 @@
  *
  * bench_create.c - as many as asked for, created until all of them are parked, then woken and
  * ended: time and memory per coroutine and per thread, what is left afterwards, and where each
- * kind stops and why. It never endangers the machine: coroutines up to half of the memory that is
- * free; threads up to half of the room that the tightest limit leaves and half of that memory.
+ * kind stops and why; and the time of a page's first touch, below which none of it can be. It
+ * never endangers the machine: coroutines up to half of the memory that is free; threads up to
+ * half of the room that the tightest limit leaves and half of that memory.
  */
 #include "bench/host.h"
 #include "bench/rt.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Upper estimates, for the limits only. */
 #define COROUTINE_BYTES 4608
@@ -126,6 +128,33 @@ RT_BENCH_FLAGS(create_parked_full, "create/parked", 1, BENCH_SAME_CPU, coroutine
 			   .baseline = "thread/create_parked/40000")
 RT_BENCH_FLAGS(claim_coroutines, "claims/create_many", 1, BENCH_SAME_CPU, coroutines, BENCH_ONCE,
 			   .args = {{1000000}}, .nargs = 1)
+
+/* What no coroutine with a page of its own can be below: the kernel's time to hand out a page. */
+static void first_touch(bench *b)
+{
+	const size_t pages = 100000;
+
+	bench_items(b, pages);
+	while (bench_next(b) != 0) {
+		char *mem = mmap(NULL, pages * PAGE_SIZE, PROT_READ | PROT_WRITE,
+						 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		uint64_t from;
+
+		if (mem == MAP_FAILED) {
+			bench_fail(b, "no memory for %zu pages", pages);
+			break;
+		}
+		madvise(mem, pages * PAGE_SIZE, MADV_NOHUGEPAGE);
+		from = bench_now();
+		for (size_t i = 0; i < pages; i++)
+			mem[i * PAGE_SIZE] = 1;
+		BENCH_CLOBBER();
+		bench_time(b, bench_now() - from);
+		munmap(mem, pages * PAGE_SIZE);
+	}
+}
+BENCH_NAMED(create_first_touch, "create/first_touch", .run = first_touch,
+			.placement = BENCH_SAME_CPU, .flags = BENCH_MANUAL_TIME | BENCH_ONCE)
 
 /* ---- Threads ------------------------------------------------------------------------------- */
 
