@@ -13,14 +13,13 @@
 
 static atm_u64 light_ran; /* clock when it did, 0 until then */
 
-/* Burns CPU until the light one has run, at most HOG_NS; returns when it began. */
-static uint64_t hog(void)
+/* Burns CPU until the light one has run, at most HOG_NS. */
+static void hog(void)
 {
 	uint64_t from = bench_now();
 
 	while (atm_load_acq(&light_ran) == 0 && bench_now() - from < HOG_NS)
 		;
-	return from;
 }
 
 static void light(void *arg)
@@ -40,9 +39,10 @@ static void coroutines(struct rt *rt, uint64_t n)
 
 		atm_store_rlx(&light_ran, 0); /* rlx: spawning publishes it */
 		wend_waitgroup_add(&over, 1);
+		from = bench_now();
 		if (!rt_ok(rt, wend_go(light, &over), "wend_go"))
 			return;
-		from = hog();
+		hog();
 		wend_waitgroup_wait(&over);
 		ns = atm_load_acq(&light_ran) - from;
 		bench_lat(rt->b, ns);
@@ -68,17 +68,16 @@ static void thread_rounds(struct team *team, int self, uint64_t n)
 			atm_store_rel(&finished, i + 1);
 			host_futex_wake(&finished, 1);
 		} else {
-			uint64_t from, ran;
+			uint64_t from;
 
 			atm_store_rlx(&light_ran, 0); /* rlx: the light one sleeps until turn */
+			from = bench_now();
 			atm_store_rel(&team->turn, i + 1);
 			host_futex_wake(&team->turn, 1);
-			from = hog();
+			hog();
 			while (atm_load_acq(&finished) != i + 1)
 				host_futex_wait(&finished, i);
-			ran = atm_load_acq(&light_ran);
-			/* It may have run before the hog's first look at the clock. */
-			waits[i % ROUNDS] = ran > from ? ran - from : 0;
+			waits[i % ROUNDS] = atm_load_acq(&light_ran) - from;
 		}
 	}
 }
