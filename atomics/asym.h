@@ -24,7 +24,7 @@ void wend__asym_probe(void);
 /* Out of line: one system call, 0.4 us when the other threads are off CPU, 10 to 20 us when not. */
 void asym_heavy(void);
 
-static always_inline void asym_light(void)
+static force_inline void asym_light(void)
 {
 	if (likely(wend__asym_on))
 		compiler_barrier();

@@ -8,27 +8,27 @@
 #define ATM_BACKEND "builtin"
 
 #define ATM__CC(T, word, ctype)                                                                   \
-	static always_inline ctype atm__##T##_load_rlx(const word *p)                                 \
+	static force_inline ctype atm__##T##_load_rlx(const word *p)                                 \
 	{                                                                                             \
 		return __atomic_load_n(&p->wend__v, __ATOMIC_RELAXED);                                    \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_load_acq(const word *p)                                 \
+	static force_inline ctype atm__##T##_load_acq(const word *p)                                 \
 	{                                                                                             \
 		return __atomic_load_n(&p->wend__v, __ATOMIC_ACQUIRE);                                    \
 	}                                                                                             \
-	static always_inline void atm__##T##_store_rlx(word *p, ctype v)                              \
+	static force_inline void atm__##T##_store_rlx(word *p, ctype v)                              \
 	{                                                                                             \
 		__atomic_store_n(&p->wend__v, v, __ATOMIC_RELAXED);                                       \
 	}                                                                                             \
-	static always_inline void atm__##T##_store_rel(word *p, ctype v)                              \
+	static force_inline void atm__##T##_store_rel(word *p, ctype v)                              \
 	{                                                                                             \
 		__atomic_store_n(&p->wend__v, v, __ATOMIC_RELEASE);                                       \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_xchg_sc(word *p, ctype v)                               \
+	static force_inline ctype atm__##T##_xchg_sc(word *p, ctype v)                               \
 	{                                                                                             \
 		return __atomic_exchange_n(&p->wend__v, v, __ATOMIC_SEQ_CST);                             \
 	}                                                                                             \
-	static always_inline bool atm__##T##_cas_sc(word *p, ctype old, ctype new)                    \
+	static force_inline bool atm__##T##_cas_sc(word *p, ctype old, ctype new)                    \
 	{                                                                                             \
 		return __atomic_compare_exchange_n(&p->wend__v, &old, new, false, __ATOMIC_SEQ_CST,       \
 										   __ATOMIC_RELAXED);                                     \
@@ -39,15 +39,15 @@ ATM__CC(u64, atm_u64, uint64_t)
 ATM__CC(ptr, atm_ptr, void *)
 
 #define ATM__CC_INT(T, word, ctype)                                                               \
-	static always_inline ctype atm__##T##_add_sc(word *p, ctype n)                                \
+	static force_inline ctype atm__##T##_add_sc(word *p, ctype n)                                \
 	{                                                                                             \
 		return __atomic_fetch_add(&p->wend__v, n, __ATOMIC_SEQ_CST);                              \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_or_sc(word *p, ctype bits)                              \
+	static force_inline ctype atm__##T##_or_sc(word *p, ctype bits)                              \
 	{                                                                                             \
 		return __atomic_fetch_or(&p->wend__v, bits, __ATOMIC_SEQ_CST);                            \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_and_sc(word *p, ctype bits)                             \
+	static force_inline ctype atm__##T##_and_sc(word *p, ctype bits)                             \
 	{                                                                                             \
 		return __atomic_fetch_and(&p->wend__v, bits, __ATOMIC_SEQ_CST);                           \
 	}
@@ -55,12 +55,12 @@ ATM__CC(ptr, atm_ptr, void *)
 ATM__CC_INT(u32, atm_u32, uint32_t)
 ATM__CC_INT(u64, atm_u64, uint64_t)
 
-static always_inline void atm_fence_sc(void)
+static force_inline void atm_fence_sc(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static always_inline void atm_pause(void)
+static force_inline void atm_pause(void)
 {
 #ifdef __x86_64__
 	__builtin_ia32_pause();

@@ -12,33 +12,33 @@
 #define ATM_BACKEND "ck_pr"
 
 #define ATM__CK(T, word, ctype, S)                                                                \
-	static always_inline ctype atm__##T##_load_rlx(const word *p)                                 \
+	static force_inline ctype atm__##T##_load_rlx(const word *p)                                 \
 	{                                                                                             \
 		return ck_pr_load_##S(&p->wend__v);                                                       \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_load_acq(const word *p)                                 \
+	static force_inline ctype atm__##T##_load_acq(const word *p)                                 \
 	{                                                                                             \
 		ctype v = ck_pr_load_##S(&p->wend__v);                                                    \
 		ck_pr_fence_acquire();                                                                    \
 		return v;                                                                                 \
 	}                                                                                             \
-	static always_inline void atm__##T##_store_rlx(word *p, ctype v)                              \
+	static force_inline void atm__##T##_store_rlx(word *p, ctype v)                              \
 	{                                                                                             \
 		ck_pr_store_##S(&p->wend__v, v);                                                          \
 	}                                                                                             \
-	static always_inline void atm__##T##_store_rel(word *p, ctype v)                              \
+	static force_inline void atm__##T##_store_rel(word *p, ctype v)                              \
 	{                                                                                             \
 		ck_pr_fence_release();                                                                    \
 		ck_pr_store_##S(&p->wend__v, v);                                                          \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_xchg_sc(word *p, ctype v)                               \
+	static force_inline ctype atm__##T##_xchg_sc(word *p, ctype v)                               \
 	{                                                                                             \
 		ck_pr_fence_release();                                                                    \
 		v = ck_pr_fas_##S(&p->wend__v, v);                                                        \
 		ck_pr_fence_acquire();                                                                    \
 		return v;                                                                                 \
 	}                                                                                             \
-	static always_inline bool atm__##T##_cas_sc(word *p, ctype old, ctype new)                    \
+	static force_inline bool atm__##T##_cas_sc(word *p, ctype old, ctype new)                    \
 	{                                                                                             \
 		ck_pr_fence_release();                                                                    \
 		bool won = ck_pr_cas_##S(&p->wend__v, old, new);                                          \
@@ -51,14 +51,14 @@ ATM__CK(u64, atm_u64, uint64_t, 64)
 ATM__CK(ptr, atm_ptr, void *, ptr)
 
 #define ATM__CK_INT(T, word, ctype, S)                                                            \
-	static always_inline ctype atm__##T##_add_sc(word *p, ctype n)                                \
+	static force_inline ctype atm__##T##_add_sc(word *p, ctype n)                                \
 	{                                                                                             \
 		ck_pr_fence_release();                                                                    \
 		n = ck_pr_faa_##S(&p->wend__v, n);                                                        \
 		ck_pr_fence_acquire();                                                                    \
 		return n;                                                                                 \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_or_sc(word *p, ctype bits)                              \
+	static force_inline ctype atm__##T##_or_sc(word *p, ctype bits)                              \
 	{                                                                                             \
 		ctype old;                                                                                \
 		do                                                                                        \
@@ -66,7 +66,7 @@ ATM__CK(ptr, atm_ptr, void *, ptr)
 		while (!atm__##T##_cas_sc(p, old, old | bits));                                           \
 		return old;                                                                               \
 	}                                                                                             \
-	static always_inline ctype atm__##T##_and_sc(word *p, ctype bits)                             \
+	static force_inline ctype atm__##T##_and_sc(word *p, ctype bits)                             \
 	{                                                                                             \
 		ctype old;                                                                                \
 		do                                                                                        \
@@ -78,7 +78,7 @@ ATM__CK(ptr, atm_ptr, void *, ptr)
 ATM__CK_INT(u32, atm_u32, uint32_t, 32)
 ATM__CK_INT(u64, atm_u64, uint64_t, 64)
 
-static always_inline void atm_fence_sc(void)
+static force_inline void atm_fence_sc(void)
 {
 #ifdef __x86_64__
 	uint64_t own = 0;
@@ -89,7 +89,7 @@ static always_inline void atm_fence_sc(void)
 #endif
 }
 
-static always_inline void atm_pause(void)
+static force_inline void atm_pause(void)
 {
 	ck_pr_stall();
 }

@@ -71,13 +71,13 @@ int deque_push_slow(struct deque *d, void *item);
 bool deque_pop_contended(struct deque *d, uint64_t b, void **item);
 bool deque_take_contended(struct deque *d, void **item);
 
-static always_inline atm_ptr *deque__slot(struct deque_buf *buf, uint64_t i)
+static force_inline atm_ptr *deque__slot(struct deque_buf *buf, uint64_t i)
 {
 	return &buf->slot[i & buf->mask];
 }
 
 /* A moment's estimate. */
-static always_inline uint64_t deque_len(const struct deque *d)
+static force_inline uint64_t deque_len(const struct deque *d)
 {
 	/* rlx: an estimate; whoever acts on it goes through steal or pop */
 	int64_t n = (int64_t)(atm_load_rlx(&d->bottom) - atm_load_rlx(&d->top));
@@ -86,7 +86,7 @@ static always_inline uint64_t deque_len(const struct deque *d)
 }
 
 /* Owner. -ENOMEM when full and unable to grow. */
-static always_inline int deque_push(struct deque *d, void *item)
+static force_inline int deque_push(struct deque *d, void *item)
 {
 	uint64_t b = atm_load_rlx(&d->bottom); /* rlx: own word */
 
@@ -99,7 +99,7 @@ static always_inline int deque_push(struct deque *d, void *item)
 }
 
 /* Owner: newest item. */
-static always_inline bool deque_pop(struct deque *d, void **item)
+static force_inline bool deque_pop(struct deque *d, void **item)
 {
 	uint64_t b = atm_load_rlx(&d->bottom) - 1; /* rlx: own word */
 
@@ -118,7 +118,7 @@ static always_inline bool deque_pop(struct deque *d, void **item)
 }
 
 /* Owner: oldest item. */
-static always_inline bool deque_take(struct deque *d, void **item)
+static force_inline bool deque_take(struct deque *d, void **item)
 {
 	if (unlikely(!d->asym))
 		return deque_take_contended(d, item);

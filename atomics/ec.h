@@ -7,8 +7,7 @@
 #ifndef ATOMICS_EC_H
 #define ATOMICS_EC_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/compiler.h"
 
 struct ec {
 	uint32_t counter; /* a ck_ec32 */

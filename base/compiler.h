@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/namespace.h"
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define noinline __attribute__((__noinline__))
-#define always_inline inline __attribute__((__always_inline__))
+#define force_inline inline __attribute__((__always_inline__))
 #define cold __attribute__((__cold__, __noinline__))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 #define countof(a) (sizeof(a) / sizeof *(a))
@@ -46,12 +48,12 @@
 #endif
 
 /* Tells the compiler to forget what it knows of memory; no instruction. */
-static always_inline void compiler_barrier(void)
+static force_inline void compiler_barrier(void)
 {
 	__asm__ volatile("" : : : "memory");
 }
 
-static always_inline void prefetch(const void *p)
+static force_inline void prefetch(const void *p)
 {
 	__builtin_prefetch(p, 1, 3);
 }

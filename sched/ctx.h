@@ -51,7 +51,7 @@ struct ctx {
 #endif
 
 /* Goes on at `to` and, when somebody switches back, returns what they carried. */
-static always_inline void *ctx_switch(struct ctx *from, const struct ctx *to, void *carry)
+static force_inline void *ctx_switch(struct ctx *from, const struct ctx *to, void *carry)
 {
 	__asm__ volatile("leaq 1f(%%rip), %%rdx\n\t"
 					 "movq %%rsp, 0(%%rdi)\n\t"
@@ -78,13 +78,13 @@ void *wend__ctx_switch_full(struct ctx *from, const struct ctx *to, void *carry)
  * ctx_ground has cleared. entry must not return. */
 void wend__ctx_entry(void);
 
-static always_inline void ctx_init(struct ctx *ctx, void *top, void (*entry)(void *carry))
+static force_inline void ctx_init(struct ctx *ctx, void *top, void (*entry)(void *carry))
 {
 	*ctx = (struct ctx){.sp = (void **)top - 1, .bp = (void *)entry, .ip = (void *)wend__ctx_entry};
 }
 
 /* The return address of the first frame: null ends the chain for every unwinder. Once per stack. */
-static always_inline void ctx_ground(void *top)
+static force_inline void ctx_ground(void *top)
 {
 	((void **)top)[-1] = NULL;
 }

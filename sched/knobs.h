@@ -6,9 +6,7 @@
 #ifndef SCHED_KNOBS_H
 #define SCHED_KNOBS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/compiler.h"
 
 /* X(field, default, least, greatest, help); sizes take k, m, g. */
 #define KNOB_NUMBERS(X)                                                                           \

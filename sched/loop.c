@@ -16,7 +16,7 @@ static inline bool may_switch_directly(const struct g *gp, const struct g *next)
 }
 
 /* Leaves gp for the next coroutine, which the caller has picked, or for the loop. */
-static always_inline struct m *leave_stack(struct m *mp, struct g *gp, struct g *next)
+static force_inline struct m *leave_stack(struct m *mp, struct g *gp, struct g *next)
 {
 	if (likely(next && may_switch_directly(gp, next))) {
 		set_running(mp->p, next);
@@ -118,7 +118,7 @@ noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post)
 
 /* ---- Ending ------------------------------------------------------------------------------------- */
 
-static always_inline __attribute__((noreturn)) void end(struct m *mp)
+static force_inline __attribute__((noreturn)) void end(struct m *mp)
 {
 	struct g *gp = mp->curg;
 	struct p *pp = mp->p;

@@ -64,7 +64,7 @@ enum attn { ATTN_NONE, ATTN_STOP };
  * may be on another thread after any switch, and compilers keep thread-local addresses over calls. */
 extern __thread struct m *wend__m __attribute__((tls_model("initial-exec")));
 
-static always_inline struct m *getm(void)
+static force_inline struct m *getm(void)
 {
 	struct m *mp;
 
@@ -79,7 +79,7 @@ void enter_slow(struct m *mp);
  * of a thread in user code writes attn, runs asym_heavy() and then reads in_rt; if that is 0, the
  * thread is outside and will see attn before it touches the P again.
  * NULL for a foreign thread. */
-static always_inline struct m *enter(void)
+static force_inline struct m *enter(void)
 {
 	struct m *mp = getm();
 
@@ -93,7 +93,7 @@ static always_inline struct m *enter(void)
 }
 
 /* mp: the M that the caller is on now, which after a park may be another than at enter. */
-static always_inline void leave(struct m *mp)
+static force_inline void leave(struct m *mp)
 {
 	atm_store_rel(&mp->in_rt, 0); /* rel: the P's data before the monitor's acquire of in_rt */
 }

@@ -14,7 +14,7 @@
  * runtime is not running. */
 struct g *current_slow(struct m *mp, const char *what);
 
-static always_inline struct g *current(struct m *mp, const char *what)
+static force_inline struct g *current(struct m *mp, const char *what)
 {
 	return likely(mp && mp->curg) ? mp->curg : current_slow(mp, what);
 }
@@ -41,7 +41,7 @@ static inline void leave_any(struct m *mp)
 #define COUNTER_CELLS (CELL_SEGMENTS * CELLS_PER_SEGMENT)
 atm_u64 *counter_cell_slow(struct p *pp, uint32_t id);
 
-static always_inline atm_u64 *counter_cell(struct p *pp, uint32_t id)
+static force_inline atm_u64 *counter_cell(struct p *pp, uint32_t id)
 {
 	atm_u64 *cells = atm_load_rlx(&pp->cells[id / CELLS_PER_SEGMENT]); /* rlx: own word */
 

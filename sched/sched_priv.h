@@ -62,7 +62,7 @@ extern struct sched_state wend__sched;
 #define sched wend__sched
 
 /* Owners' side of the scheduler's own store-load orders; thieves and sleepers use sched_heavy. */
-static always_inline void sched_light(void)
+static force_inline void sched_light(void)
 {
 	if (likely(sched.asym))
 		compiler_barrier();
@@ -103,7 +103,7 @@ void wake_p(struct p *pp);     /* if it is idle: it has something in its inbox *
 void m_sleep(struct m *mp);    /* until woken with a P */
 
 /* Call after making work visible. */
-static always_inline void maybe_wake(struct p *pp)
+static force_inline void maybe_wake(struct p *pp)
 {
 	sched_light(); /* work stored before load read; pairs with sched_heavy in idle.c */
 
@@ -168,7 +168,7 @@ cold __attribute__((noreturn)) void stack_overflow(struct g *gp, void *pc, void 
 noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post);
 
 /* First thing in each context that was switched to. */
-static always_inline void after_switch(struct m *mp)
+static force_inline void after_switch(struct m *mp)
 {
 	struct g *prev = mp->prev;
 	enum post post = mp->post;
@@ -185,7 +185,7 @@ static always_inline void after_switch(struct m *mp)
 #if defined(WEND_TSAN)
 #define SWITCH static no_instrument
 #else
-#define SWITCH static always_inline
+#define SWITCH static force_inline
 #endif
 
 /* Leaves gp for next. What shall happen to gp stands in mp->post. Returns, on whatever M resumed gp,
@@ -232,7 +232,7 @@ SWITCH void g0_switch(struct m *mp, struct g *next)
 /* ---- Picking ------------------------------------------------------------------------------------- */
 
 /* The next coroutine from pp's own queues, NULL when the M's loop must decide. */
-static always_inline struct g *pick(struct p *pp)
+static force_inline struct g *pick(struct p *pp)
 {
 	void *item;
 
@@ -250,7 +250,7 @@ static always_inline struct g *pick(struct p *pp)
 	return NULL;
 }
 
-static always_inline void set_running(struct p *pp, struct g *next)
+static force_inline void set_running(struct p *pp, struct g *next)
 {
 	atm_store_rlx(&next->state, G_RUNNING); /* rlx: for lists */
 	next->last_p = (int)pp->id;

@@ -57,7 +57,7 @@ static noinline struct g *g_alloc_slow(struct p *pp, int cls, int *err)
 	return gp;
 }
 
-static always_inline struct g *g_alloc(struct p *pp, int cls, int *err)
+static force_inline struct g *g_alloc(struct p *pp, int cls, int *err)
 {
 	struct g *gp;
 
@@ -117,7 +117,7 @@ void g_free(struct p *pp, struct g *gp)
 
 /* ---- Spawning ----------------------------------------------------------------------------------- */
 
-static always_inline uint64_t next_id(struct p *pp)
+static force_inline uint64_t next_id(struct p *pp)
 {
 	if (unlikely(!pp))
 		return atm_add_sc(&sched.next_id, 1);
@@ -129,7 +129,7 @@ static always_inline uint64_t next_id(struct p *pp)
 }
 
 /* A coroutine that nobody sees yet, its first frame below top (its stack's top if NULL). */
-static always_inline struct g *prepare(struct m *mp, const struct request *rq, int *err)
+static force_inline struct g *prepare(struct m *mp, const struct request *rq, int *err)
 {
 	struct p *pp = mp ? mp->p : NULL;
 	struct g *gp = g_alloc(pp, rq->cls, err);
@@ -149,7 +149,7 @@ static always_inline struct g *prepare(struct m *mp, const struct request *rq, i
 	return gp;
 }
 
-static always_inline void publish(struct m *mp, struct g *gp)
+static force_inline void publish(struct m *mp, struct g *gp)
 {
 	atm_store_rlx(&gp->state, G_RUNNABLE);  /* rlx: for lists */
 	atm_store_rel(&gp->slot->id, gp->id);   /* rel: pairs with stack_each */
@@ -178,7 +178,7 @@ static int refused(void)
 	return -EPERM;
 }
 
-static always_inline int spawn(const struct request *rq)
+static force_inline int spawn(const struct request *rq)
 {
 	struct m *mp = enter();
 	int err = 0;

@@ -6,6 +6,8 @@
 
 #include <hwloc.h>
 
+#include "base/compiler.h"
+
 /* Chooses a PU (logical index) for each of n P's. kind: PIN_COMPACT, neighbours sharing caches, one per
  * core before any core gets a second, beginning at PU `first`; PIN_SPREAD, as far apart as may be. More P's
  * than PUs wrap around. */

@@ -34,7 +34,7 @@ static noinline void release(uint32_t index)
 	leave_any(mp);
 }
 
-static always_inline void add(wend_waitgroup *wg, int delta)
+static force_inline void add(wend_waitgroup *wg, int delta)
 {
 	uint64_t state = atm_load_rlx(&wg->wend__state); /* rlx: the CAS decides */
 

@@ -5,7 +5,7 @@
  * issues CK's full fence (mfence on x86-64), and the local run queue of Go's scheduler. One
  * thread, one pair of operations, nothing contended: the cost that everybody pays.
  */
-#include <ck_epoch.h> /* CK first: our short always_inline would change its attributes */
+#include <ck_epoch.h> /* CK first: our short force_inline would change its attributes */
 #include <ck_pr.h>
 #include <ck_ring.h>
 #include <ck_spinlock.h>

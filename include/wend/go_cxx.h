@@ -7,6 +7,8 @@
 #ifndef WEND_GO_CXX_H
 #define WEND_GO_CXX_H
 
+#include <wend/types.h>
+
 #include <cerrno>
 #include <functional>
 #include <new>
