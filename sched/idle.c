@@ -221,7 +221,7 @@ static bool get_up(struct m *mp)
 	unlock(&sched.lock);
 	if (!pp)
 		return false;
-	mp->spinning = true;
+	mp->spinning = true; /* off the list: ours again */
 	acquire_p(mp, pp);
 	return true;
 }
@@ -426,23 +426,20 @@ static void go_idle(struct m *mp)
 {
 	struct p *pp = mp->p;
 
+	bool spinning = mp->spinning;
+
 	STAT(pp, idles);
 	mp->p = NULL;
+	mp->spinning = false; /* once on the list, it is the waker's to set */
 	lock(&sched.lock);
 	put_idle_p(pp);
 	mp->link = sched.idle_m;
 	sched.idle_m = mp;
 	unlock(&sched.lock);
 
-	bool last = true;
+	uint64_t load = spinning ? atm_add_sc(&sched.load, -LOAD_SPIN) : atm_load_rlx(&sched.load);
 
-	if (mp->spinning) {
-		mp->spinning = false;
-		last = load_spinning(atm_add_sc(&sched.load, -LOAD_SPIN)) == 1;
-	} else {
-		last = load_spinning(atm_load_rlx(&sched.load)) == 0;
-	}
-	if (last) {
+	if (load_spinning(load) == spinning) { /* nobody else searches: the last look is ours */
 		sched_heavy(); /* I1 */
 		if (work_visible(NULL) && get_up(mp))
 			return;

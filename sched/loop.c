@@ -159,11 +159,12 @@ WEND_NORETURN void wend_goexit(void)
 	end(mp);
 }
 
-/* Slow way into the runtime: the only reason so far is that it ends. The coroutine stays where it is
- * for ever. */
+/* Slow way into the runtime. When that ends, the coroutine stays where it is for ever. */
 noinline void enter_slow(struct m *mp)
 {
-	if (atm_load_acq(&sched.phase) != PHASE_STOPPING || !mp->curg || !mp->p)
+	if (atm_load_rlx(&mp->attn) & ATTN_FENCE)
+		atm_fence_sc(); /* in_rt before attn; pairs with stop_begin's heavy fence */
+	if (!(atm_load_rlx(&mp->attn) & ATTN_STOP) || !mp->curg || !mp->p)
 		return;
 	mp->post = POST_NONE;
 	mp->picked = NULL;

@@ -58,7 +58,10 @@ struct m {
 	atm_u32 gone;   /* left its loop */
 };
 
-enum attn { ATTN_NONE, ATTN_STOP };
+enum attn {
+	ATTN_STOP = 1,  /* the runtime ends */
+	ATTN_FENCE = 2, /* always set where there is no membarrier: the border needs a real fence */
+};
 
 /* The calling thread's M, NULL for foreign threads. Read through volatile asm each time: a coroutine
  * may be on another thread after any switch, and compilers keep thread-local addresses over calls. */
@@ -85,8 +88,8 @@ static force_inline struct m *enter(void)
 
 	if (likely(mp != NULL)) {
 		atm_store_rlx(&mp->in_rt, 1); /* rlx: ordered by the light fence, the monitor has the heavy */
-		asym_light();
-		if (unlikely(atm_load_rlx(&mp->attn) != ATTN_NONE)) /* rlx: as above */
+		compiler_barrier();           /* the light fence; see ATTN_FENCE */
+		if (unlikely(atm_load_rlx(&mp->attn) != 0)) /* rlx: as above */
 			enter_slow(mp);
 	}
 	return mp;

@@ -112,9 +112,12 @@ void retire_p(struct m *mp)
 	}
 	while (deque_take(&pp->fresh, &item) || deque_take(&pp->ring, &item))
 		global_put_locked(item, item, 1);
+	bool spinning = mp->spinning;
+
 	pp->has_next = false;
 	pp->m = NULL;
 	mp->p = NULL;
+	mp->spinning = false; /* once on the list, it is the waker's to set */
 	mp->link = sched.idle_m;
 	sched.idle_m = mp;
 	unlock(&sched.lock);
@@ -122,10 +125,8 @@ void retire_p(struct m *mp)
 		next = gp->link;
 		requeue(NULL, gp);
 	}
-	if (mp->spinning) {
-		mp->spinning = false;
+	if (spinning)
 		atm_add_sc(&sched.load, -LOAD_SPIN);
-	}
 	sched_heavy();
 	wake_one();
 	m_sleep(mp);

@@ -183,7 +183,7 @@ static force_inline void after_switch(struct m *mp)
 }
 
 #if defined(WEND_TSAN)
-#define SWITCH static no_instrument
+#define SWITCH static WEND__UNUSED no_instrument
 #else
 #define SWITCH static force_inline
 #endif

@@ -154,7 +154,7 @@ static void stop_begin(void)
 		return;
 	lock(&sched.lock);
 	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
-		atm_store_rlx(&mp->attn, ATTN_STOP);
+		atm_or_sc(&mp->attn, ATTN_STOP);
 	asym_heavy(); /* from here on each M is inside, or sees attn on its way in */
 	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
 		ec_inc(&mp->ec);

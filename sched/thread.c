@@ -21,8 +21,12 @@ struct m *m_make(void)
 		return NULL;
 	memset(mp, 0, sizeof *mp);
 	mp->bound_cpu = -1;
+	if (!wend__asym_on)
+		atm_store_rlx(&mp->attn, ATTN_FENCE); /* rlx: nobody else has mp yet */
 	lock(&sched.lock);
 	mp->id = sched.nm++;
+	if (atm_load_rlx(&sched.phase) == PHASE_STOPPING)
+		atm_or_sc(&mp->attn, ATTN_STOP); /* stop_begin has passed the list already */
 	mp->all_link = sched.all_m;
 	sched.all_m = mp;
 	unlock(&sched.lock);
