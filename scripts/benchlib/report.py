@@ -102,7 +102,7 @@ def cells(rung, rows):
     under = []
     for label, name in rung.beside:
         other = rows.get(name)
-        if other is None:
+        if other is None or (other.status == "ok" and not other.values(rung.metric)):
             continue
         text = "%s %s" % (label, figure(other, rung.metric, rung.unit))
         if other.status == "ok":
@@ -120,8 +120,9 @@ def notes(row, side=""):
     out = []
     if row is None or row.status != "ok":
         return out
-    lat = {q: stats.median(list(row.values("lat." + q).values()))
-           for q in ("p50", "p99", "p99.9", "max")}
+    lat = {q: list(row.values("lat." + q).values()) for q in ("p50", "p99", "p99.9", "max")}
+    # A quantile that few rounds had samples enough for would not go with the others.
+    lat = {q: stats.median(v) if 2 * len(v) > len(row.rounds) else None for q, v in lat.items()}
     if any(v is not None for v in lat.values()):
         out.append((side + " waits " if side else "waits ") +
                    ", ".join("%s %s" % (q, show(v)) for q, v in lat.items() if v is not None) +
@@ -145,7 +146,9 @@ def plain_line(row, rows):
 def plain_notes(row):
     """Which row the ratio is to, unless the name says it, and what else there is to tell."""
     base = row.definition.get("baseline")
-    return (["baseline " + base] if base and not row.name.endswith("/" + base) else []) + notes(row)
+    if base and row.name.endswith("/" + base):
+        return []
+    return (["baseline " + base] if base else []) + notes(row)
 
 
 # ---- Terminal ------------------------------------------------------------------------------------
