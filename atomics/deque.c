@@ -37,20 +37,37 @@ int deque_init(struct deque *d, size_t capacity, bool asym)
 	return 0;
 }
 
-void deque_destroy(struct deque *d)
+static void free_chain(struct deque_buf *buf)
 {
-	struct deque_buf *buf = atm_load_rlx(&d->buf); /* rlx: nobody else has d any more */
-
 	while (buf) {
 		struct deque_buf *older = buf->older;
 
 		free(buf);
 		buf = older;
 	}
+}
+
+void deque_destroy(struct deque *d)
+{
+	free_chain(atm_load_rlx(&d->buf)); /* rlx: nobody else has d any more */
 	atm_store_rlx(&d->buf, NULL);
 }
 
 /* ---- Owner -------------------------------------------------------------------------------------- */
+
+/* buf, a copy of what matters, takes the place of the buffer in use. */
+static void replace(struct deque *d, struct deque_buf *buf)
+{
+	buf->older = atm_load_rlx(&d->buf);
+	atm_store_rel(&d->buf, buf); /* rel D2 */
+	if (!d->asym)
+		return;
+	compiler_barrier();                   /* D3: the light side, with buf in bottom's place */
+	if (atm_load_acq(&d->thieves) == 0) { /* acq D6 */
+		free_chain(buf->older);
+		buf->older = NULL;
+	}
+}
 
 static int grow(struct deque *d, uint64_t t, uint64_t b)
 {
@@ -62,9 +79,23 @@ static int grow(struct deque *d, uint64_t t, uint64_t b)
 		return -ENOMEM;
 	for (uint64_t i = t; i != b; i++)
 		atm_store_rlx(deque__slot(buf, i), atm_load_rlx(deque__slot(old, i)));
-	buf->older = old;
-	atm_store_rel(&d->buf, buf); /* rel D2 */
+	replace(d, buf);
 	return 0;
+}
+
+void deque_trim(struct deque *d)
+{
+	uint64_t t = atm_load_acq(&d->top), b = atm_load_rlx(&d->bottom);
+	struct deque_buf *old = atm_load_rlx(&d->buf);
+	struct deque_buf *buf;
+
+	if (old->mask < DEQUE_LARGE || t != b || !d->asym) /* full fences would have to keep each */
+		return;
+	buf = buf_make(DEQUE_MIN_CAPACITY);
+	if (!buf)
+		return;
+	d->room = b; /* a push looks at top and the new mask first */
+	replace(d, buf);
 }
 
 int deque_push_slow(struct deque *d, void *item)

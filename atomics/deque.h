@@ -29,8 +29,9 @@
  * Why D3 is enough for the last item: without an announced thief no CAS can be under way, and a
  * thief that announces itself later finds top == bottom.
  *
- * Old buffers are kept until the deque is destroyed, as a thief may still read them; together they
- * are smaller than the last one.
+ * A replaced buffer is freed at once when no thief is announced (by D3 none can have it), else kept until
+ * that is so at a later replacement, or, with full fences, until the deque is destroyed; together
+ * the kept ones are smaller than the last one.
  */
 #ifndef ATOMICS_DEQUE_H
 #define ATOMICS_DEQUE_H
@@ -56,11 +57,15 @@ struct deque {
 };
 
 #define DEQUE_MIN_CAPACITY 64
+#define DEQUE_LARGE 4096 /* slots; past it trim is worth its while */
 #define DEQUE_MAX_CAPACITY ((uint64_t)1 << 31)
 
 /* -ENOMEM, or -EINVAL above the limit. */
 int deque_init(struct deque *d, size_t capacity, bool asym);
 void deque_destroy(struct deque *d);
+
+/* Owner: an empty deque that has grown large goes back to a small buffer. */
+void deque_trim(struct deque *d);
 
 /* Anybody: up to max items from the top, at most half of what is there, rounded up, or all if !half.
  * 0 when there is none or others interfere all the time. */

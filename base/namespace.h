@@ -24,6 +24,7 @@
 #define deque_pop_contended wend__deque_pop_contended
 #define deque_push_slow wend__deque_push_slow
 #define deque_steal wend__deque_steal
+#define deque_trim wend__deque_trim
 #define deque_take_contended wend__deque_take_contended
 #define ec_inc wend__ec_inc
 #define ec_value wend__ec_value

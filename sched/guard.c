@@ -129,7 +129,7 @@ static uint32_t protect_slots(struct chunk *c, uint32_t first, uint32_t n)
 
 uint32_t guard_slots(struct chunk *c, uint32_t first, uint32_t n)
 {
-	struct iovec v[VECTOR];
+	struct iovec v[VECTOR] = {{0}};
 
 	n = n < VECTOR ? n : VECTOR;
 	if (can_advise) {

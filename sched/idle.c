@@ -252,7 +252,7 @@ static bool watch(struct m *mp)
 	for (;;) {
 		uint32_t value = ec_value(&mp->ec);
 
-		if (atm_load_acq(&mp->woken)) /* acq: pairs with wake_m */
+		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
 			return false;
 		ec_wait(&mp->ec, value, clock_now() + interval);
 		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
@@ -297,8 +297,9 @@ void m_sleep(struct m *mp)
 		}
 		uint32_t value = ec_value(&mp->ec);
 
-		if (atm_load_acq(&mp->woken))
-			break;
+		/* What the increment announces is looked at between reading the value and waiting. */
+		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
+			continue;
 		/* Quiet for 10 ms: time to give back memory. */
 		if (!ec_wait(&mp->ec, value, trimmed ? 0 : clock_now() + 10000000) && !trimmed) {
 			trimmed = true;
@@ -429,6 +430,8 @@ static void go_idle(struct m *mp)
 	bool spinning = mp->spinning;
 
 	STAT(pp, idles);
+	deque_trim(&pp->fresh);
+	deque_trim(&pp->ring);
 	mp->p = NULL;
 	mp->spinning = false; /* once on the list, it is the waker's to set */
 	lock(&sched.lock);
