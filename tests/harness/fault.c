@@ -40,16 +40,21 @@ static const char *const names[F_COUNT] = {
 	"membarrier", "process_madvise", "futex",     "sigaltstack", "sched_setaffinity",
 };
 
-struct fault {
-	int armed, nth, error, calls, hits;
+/* Faults are armed for this process and its children; the counts are seen by the parent, too. */
+static struct {
+	int armed, nth, error;
+} plan[F_COUNT];
+
+struct counts {
+	int calls, hits;
 };
 
-static struct fault *table;
+static struct counts *table;
 
 /* Before main, single-threaded. */
 __attribute__((constructor)) static void make_table(void)
 {
-	table = (struct fault *)syscall(SYS_mmap, NULL, F_COUNT * sizeof *table,
+	table = (struct counts *)syscall(SYS_mmap, NULL, F_COUNT * sizeof *table,
 									PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (table == MAP_FAILED)
 		abort();
@@ -65,10 +70,12 @@ static int find(const char *call)
 
 static void arm(const char *call, int nth, int error)
 {
-	struct fault *f = &table[find(call)];
+	int i = find(call);
 
-	*f = (struct fault){.nth = nth, .error = error};
-	__atomic_store_n(&f->armed, 1, __ATOMIC_RELEASE);
+	table[i] = (struct counts){0};
+	plan[i].nth = nth;
+	plan[i].error = error;
+	__atomic_store_n(&plan[i].armed, 1, __ATOMIC_RELEASE);
 }
 
 void fault_set(const char *call, int nth, int error)
@@ -84,7 +91,7 @@ void fault_all(const char *call, int error)
 void fault_clear(void)
 {
 	for (int i = 0; i < F_COUNT; i++)
-		__atomic_store_n(&table[i].armed, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&plan[i].armed, 0, __ATOMIC_RELEASE);
 }
 
 int fault_calls(const char *call)
@@ -100,16 +107,15 @@ int fault_hits(const char *call)
 /* The errno to fail with, or 0. */
 static int due(int which)
 {
-	struct fault *f = &table[which];
 	int n;
 
-	if (!table || !__atomic_load_n(&f->armed, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&plan[which].armed, __ATOMIC_ACQUIRE))
 		return 0;
-	n = __atomic_add_fetch(&f->calls, 1, __ATOMIC_RELAXED);
-	if (f->nth && n != f->nth)
+	n = __atomic_add_fetch(&table[which].calls, 1, __ATOMIC_RELAXED);
+	if (plan[which].nth && n != plan[which].nth)
 		return 0;
-	__atomic_add_fetch(&f->hits, 1, __ATOMIC_RELAXED);
-	return f->error;
+	__atomic_add_fetch(&table[which].hits, 1, __ATOMIC_RELAXED);
+	return plan[which].error;
 }
 
 #define FAIL_IF_DUE(which, result)                                                                \

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The reference programs: what they print and how they end. */
+#include "harness/child.h"
+#include "harness/test.h"
+
+#define EXAMPLE(name) WEND_BUILD_DIR "/examples/" name
+
+static struct child run(const char *path, const char *arg, const char *procs)
+{
+	const char *argv[] = {path, arg, NULL};
+	const char *env[] = {procs, NULL};
+
+	return child_exec(argv, procs ? env : NULL, 20);
+}
+
+static const char *const procs[] = {NULL, "WEND_MAXPROCS=1", "WEND_MAXPROCS=4"};
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorts the lines of text between the two pointers, in place. */
+static void sort_words(char *text, const char *separator, char *out, size_t size)
+{
+	char *words[100];
+	size_t n = 0, at = 0;
+
+	for (char *w = strtok(text, separator); w && n < 100; w = strtok(NULL, separator))
+		words[n++] = w;
+	qsort(words, n, sizeof words[0], compare);
+	out[0] = 0;
+	for (size_t i = 0; i < n && at < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s;", words[i]);
+}
+
+TEST_LIMIT(spawn, 60)
+{
+	for (int round = 0; round < 30; round++) {
+		struct child c = run(EXAMPLE("spawn"), NULL, procs[round % 3]);
+		char *second, *third, sorted[500];
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		/* Two lines, then ten, then one. */
+		second = strchr(c.out, '\n');
+		second = second ? strchr(second + 1, '\n') : NULL;
+		CHECK(second);
+		*second++ = 0;
+		third = strstr(second, "all done\n");
+		CHECK(third);
+		CHECK_EQ(third, "all done\n");
+		*third = 0;
+		sort_words(c.out, "\n", sorted, sizeof sorted);
+		CHECK_EQ(sorted, "add(2,4)=6;inline(2,4)=6;");
+		sort_words(second, "\n", sorted, sizeof sorted);
+		CHECK_EQ(sorted, "child 0: 1;child 1: 3;child 2: 5;child 3: 7;child 4: 9;child 5: 11;"
+						 "child 6: 13;child 7: 15;child 8: 17;child 9: 19;");
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(capture, 60)
+{
+	for (int round = 0; round < 30; round++) {
+		struct child c = run(EXAMPLE("capture"), NULL, procs[round % 3]);
+		char *second, sorted[200];
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		second = strchr(c.out, '\n');
+		CHECK(second);
+		*second++ = 0;
+		CHECK_EQ(c.out, "shared: 4 4 4 4");
+		CHECK(strncmp(second, "copied:", 7) == 0);
+		CHECK(c.out[c.out_len - 1] == '\n' && strchr(second, '\n') == c.out + c.out_len - 1);
+		sort_words(second, " \n", sorted, sizeof sorted);
+		CHECK_EQ(sorted, "1;2;3;4;copied:;");
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(lifetime, 60)
+{
+	for (int round = 0; round < 30; round++) {
+		double start = test_now();
+		struct child c = run(EXAMPLE("lifetime"), NULL, procs[round % 3]);
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(c.out, "parent over\nchild over\nmain over\n");
+		CHECK_LE(test_now() - start, 5.0); /* at once, on a busy machine */
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(million_with_few, 60)
+{
+	struct child c = run(EXAMPLE("million"), "2000", NULL);
+	double seconds, ns, kib;
+	long n;
+
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.err, "");
+	CHECK_EQ(sscanf(c.out, "coroutines: %ld created in %lf s, %lf ns and %lf KiB resident each; "
+						   "stopped by: all that",
+					&n, &seconds, &ns, &kib),
+			 4);
+	CHECK_EQ(n, 2000);
+	CHECK(ns > 1 && kib > 1);
+	CHECK_HAS(c.out, "\nthreads: ");
+	CHECK_EQ(sscanf(strstr(c.out, "\nthreads: "),
+					"\nthreads: %ld created in %lf s, %lf ns and %lf KiB resident each", &n, &seconds,
+					&ns, &kib),
+			 4);
+	CHECK(n > 0 && n <= 2000);
+	CHECK_HAS(strstr(c.out, "\nthreads: "), "stopped by: ");
+	child_free(&c);
+}
+
+TEST(wrong_arguments_exit_64)
+{
+	static const char *const wrong[][2] = {
+		{EXAMPLE("spawn"), "x"},        {EXAMPLE("capture"), "x"},
+		{EXAMPLE("lifetime"), "x"},     {EXAMPLE("million"), "x"},
+		{EXAMPLE("million"), "0"},      {EXAMPLE("million"), "-5"},
+		{EXAMPLE("million"), "10x"},    {EXAMPLE("million"), ""},
+		{EXAMPLE("million"), "99999999999999999999"},
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct child c = run(wrong[i][0], wrong[i][1], NULL);
+
+		CHILD_EXITED(&c, 64);
+		CHECK_EQ(c.out, "");
+		CHECK_HAS(c.err, "usage: ");
+		child_free(&c);
+	}
+}
