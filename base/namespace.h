@@ -96,8 +96,10 @@
 #define traceback_parked wend__traceback_parked
 #define traceback_print wend__traceback_print
 #define traceback_walk wend__traceback_walk
+#define trim_parked wend__trim_parked
 #define unlock_slow wend__unlock_slow
 #define wait_reason_name wend__wait_reason_name
+#define wait_for_trim wend__wait_for_trim
 #define wake_after_foreign wend__wake_after_foreign
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p

@@ -81,6 +81,7 @@ struct g *current_slow(struct m *mp, const char *what)
 
 struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
 {
+	atm_store_rlx(&gp->state, G_WAITING); /* rlx: for lists */
 	atm_store_rlx(&gp->awake, 0); /* rlx: commit publishes */
 	if (!commit(gp, arg))
 		return NULL;
@@ -102,7 +103,7 @@ void wake_after_foreign(void)
 
 noinline void ready_elsewhere(struct m *mp, struct g *gp)
 {
-	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: for lists */
+	mark_ready(gp);
 	if (gp->flags & G_FOREIGN) {
 		atm_store_rel(&gp->awake, 1); /* rel: what the waker did; pairs with park_foreign */
 		ec_inc(&gp->ec);

@@ -303,8 +303,10 @@ void m_sleep(struct m *mp)
 		/* Quiet for 10 ms: time to give back memory. */
 		if (!ec_wait(&mp->ec, value, trimmed ? 0 : clock_now() + 10000000) && !trimmed) {
 			trimmed = true;
-			if (!anybody_busy())
+			if (!anybody_busy()) {
 				stack_release_all();
+				trim_parked(1024);
+			}
 		}
 	}
 	atm_store_rlx(&mp->woken, 0);

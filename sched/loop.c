@@ -64,7 +64,6 @@ struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *
 {
 	gp->wait_reason = (uint16_t)reason;
 	gp->wait_obj = (void *)obj;
-	atm_store_rlx(&gp->state, G_WAITING); /* rlx: for lists */
 	if (unlikely(gp->flags & (G_FOREIGN | G_CANARY))) {
 		if (gp->flags & G_FOREIGN)
 			return park_foreign(gp, commit, arg);
@@ -86,7 +85,7 @@ void ready(struct m *mp, struct g *gp)
 	}
 	struct p *pp = mp->p;
 
-	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: for lists */
+	mark_ready(gp);
 	STAT(pp, readies);
 	if (sched.knobs.next)
 		make_next(pp, gp);
@@ -107,6 +106,7 @@ noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post)
 		requeue(mp, prev);
 		return;
 	case POST_PARK:
+		atm_store_rel(&prev->state, G_WAITING); /* rel T2: the saved stack pointer */
 		if (!mp->commit(prev, mp->commit_arg))
 			ready(mp, prev);
 		return;

@@ -211,7 +211,7 @@ size_t wend_release_memory(void)
 	if (mp && mp->p)
 		gcache_flush(mp->p);
 
-	size_t bytes = stack_release_all();
+	size_t bytes = stack_release_all() + trim_parked(SIZE_MAX);
 
 	leave_any(mp);
 	return bytes;

@@ -37,6 +37,7 @@ struct sched_state {
 	bool exit_process;                     /* WEND_MAIN */
 	int default_class;
 	uint32_t generation; /* how often the runtime has been started */
+	atm_u32 trimming;    /* trim.c is at parked stacks: nobody may be made ready */
 	cpu_set_t home_cpus; /* affinity of who started the runtime */
 	atm_u32 phase;
 	atm_u32 nprocs;
@@ -138,6 +139,21 @@ struct m *park_foreign(struct g *gp, park_commit *commit, void *arg);
 void ready_elsewhere(struct m *mp, struct g *gp); /* bound, locked, foreign, or from a foreign thread */
 void wake_after_foreign(void);
 struct wend__go **foreign_pending(void); /* WEND_GO requests of the calling thread */
+
+/* ---- trim.c ------------------------------------------------------------------------------------- */
+
+/* Gives back what up to `most` parked coroutines, taking turns, no longer use of their stacks. Bytes. */
+size_t trim_parked(size_t most);
+void wait_for_trim(void);
+
+/* First act of making gp ready: from here on its stack is in use. */
+static force_inline void mark_ready(struct g *gp)
+{
+	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: ordered by T1 */
+	sched_light();                         /* T1 */
+	if (unlikely(atm_load_rlx(&sched.trimming)))
+		wait_for_trim();
+}
 
 /* ---- start.c, procs.c ---------------------------------------------------------------------------- */
 
