@@ -149,6 +149,11 @@ class Report(unittest.TestCase):
         for word in ("yield, 2", "some/thing", "Not reached", "lost", "FAILED (broke): bad"):
             self.assertIn(word, text)
 
+    def test_a_quantile_of_few_rounds_is_not_told(self):
+        r = row("lat", [1, 1, 1, 1], lat={"p50": 5, "p99": 9})
+        r.rounds[0]["lat"] = {"p50": 5, "p99": 9, "p99.9": 7}
+        self.assertEqual(report.notes(r), ["waits p50 5.00 ns, p99 9.00 ns (closed)"])
+
     def test_lines_fit(self):
         for line in report.ladder_text(GOOD) + report.claims_text(
                 [claims.judge(claim(min=5), GOOD, {}, report.show)]):
