@@ -231,6 +231,13 @@ long test_threads(void)
 	return status_field("\nThreads:");
 }
 
+void test_threads_become(long n)
+{
+	for (int i = 0; i < 2000 && test_threads() != n; i++)
+		usleep(1000);
+	CHECK_EQ(test_threads(), n);
+}
+
 static void run_body(struct test_case *t)
 {
 	if (!t->coroutine) {

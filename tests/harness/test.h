@@ -113,6 +113,8 @@ double test_stress_seconds(void);
 double test_now(void); /* seconds, monotonic */
 long test_rss_kib(void);
 long test_threads(void);
+/* The kernel may list a thread for a moment after it was joined. */
+void test_threads_become(long n);
 
 #define TEST_SLEEP_MS(ms) usleep((ms) * 1000)
 

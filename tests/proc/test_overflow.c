@@ -6,6 +6,7 @@
 #include "harness/test.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 
 #include <wend/wend.h>
 
@@ -323,10 +324,12 @@ TEST_LIMIT(strict_refuses_what_it_cannot_guard, 20)
 
 static int plain_fault(void *unused)
 {
+	volatile int *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
 	(void)unused;
 	printf("about to fault\n");
 	fflush(stdout);
-	*(volatile int *)(uintptr_t)0x10000000000 = 1;
+	*nowhere = 1;
 	return 0;
 }
 
