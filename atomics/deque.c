@@ -5,18 +5,45 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "wend/deque.h"
 
+#define MAPPED ((size_t)128 << 10) /* from this size on straight from the kernel, and back to it */
+
+static size_t buf_bytes(uint64_t capacity)
+{
+	return sizeof(struct deque_buf) + capacity * sizeof(atm_ptr);
+}
+
 static struct deque_buf *buf_make(uint64_t capacity)
 {
-	struct deque_buf *buf = malloc(sizeof *buf + capacity * sizeof buf->slot[0]);
+	size_t bytes = buf_bytes(capacity);
+	struct deque_buf *buf = NULL;
 
+	if (bytes < MAPPED) {
+		buf = malloc(bytes);
+	} else {
+		void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (mem != MAP_FAILED)
+			buf = mem;
+	}
 	if (buf) {
 		buf->mask = capacity - 1;
 		buf->older = NULL;
 	}
 	return buf;
+}
+
+static void buf_free(struct deque_buf *buf)
+{
+	size_t bytes = buf_bytes(buf->mask + 1);
+
+	if (bytes < MAPPED)
+		free(buf);
+	else
+		munmap(buf, bytes);
 }
 
 int deque_init(struct deque *d, size_t capacity, bool asym)
@@ -42,7 +69,7 @@ static void free_chain(struct deque_buf *buf)
 	while (buf) {
 		struct deque_buf *older = buf->older;
 
-		free(buf);
+		buf_free(buf);
 		buf = older;
 	}
 }

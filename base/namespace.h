@@ -101,6 +101,11 @@
 #define wait_reason_name wend__wait_reason_name
 #define wait_for_trim wend__wait_for_trim
 #define wake_after_foreign wend__wake_after_foreign
+#define put_idle_p wend__put_idle_p
+#define first_p wend__first_p
+#define flush_idle_caches wend__flush_idle_caches
+#define main_is_over wend__main_is_over
+#define spawn_then wend__spawn_then
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p
 #define wake_slow wend__wake_slow

@@ -37,8 +37,13 @@ static bool print_one(struct g *gp, uint64_t id, size_t size, void *arg)
 	return true;
 }
 
-/* Called with the message printed; `all`: nobody runs any more. */
-static void trace(bool all)
+struct trace_call {
+	bool all;
+	const void *fp;
+	struct ctx caller, own;
+};
+
+static void trace_here(bool all, const void *fp)
 {
 	struct m *mp = getm();
 	struct g *gp = mp ? mp->curg : NULL;
@@ -46,12 +51,35 @@ static void trace(bool all)
 
 	if (gp) {
 		static const void *pcs[64];
-		int n = traceback_walk(NULL, __builtin_frame_address(0), gp->lo, g_stack_top(gp), pcs, 64);
+		int n = traceback_walk(NULL, fp, gp->lo, g_stack_top(gp), pcs, 64);
 
 		traceback_print(gp, "running", pcs, n);
 	}
 	if (all)
 		stack_each(&at, print_one, gp);
+}
+
+static void trace_entry(void *carry)
+{
+	struct trace_call *call = carry;
+
+	trace_here(call->all, call->fp);
+	ctx_switch_full(&call->own, &call->caller, NULL);
+}
+
+/* Called with the message printed; `all`: nobody runs any more. On a stack of its own, as a coroutine's
+ * is too small for reading symbols. */
+static void trace(bool all)
+{
+	char *mem = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	struct trace_call call = {.all = all, .fp = __builtin_frame_address(0)};
+
+	if (mem == MAP_FAILED)
+		return;
+	ctx_ground(mem + ALT_STACK);
+	ctx_init(&call.own, mem + ALT_STACK, trace_entry);
+	ctx_switch_full(&call.caller, &call.own, &call);
 }
 
 void stack_overflow(struct g *gp, void *pc, void *fp)

@@ -47,6 +47,7 @@ enum g_flags {
 	G_CANARY = 2,   /* none: the words below the stack are checked at each park */
 	G_FOREIGN = 4,  /* stands for a foreign thread that blocks: ready wakes the thread */
 	G_MAIN = 8,     /* the main coroutine of wend_run */
+	G_ON_END = 32,  /* on_end is to be called when it ends, however it ends */
 	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the M's own loop */
 };
 
@@ -76,6 +77,8 @@ struct g {
 	int lock_depth;
 	int size_class;
 	uint32_t index; /* stack_index; constant */
+	void (*on_end)(void *); /* with G_ON_END */
+	void *on_end_arg;
 	struct wend__go *go; /* WEND_GO requests whose arguments are being evaluated, innermost first */
 	atm_u32 awake;       /* G_FOREIGN: ready was called; with ec, the thread's bed */
 	struct ec ec;

@@ -165,26 +165,52 @@ static bool unlist(struct m *mp)
 	return false;
 }
 
+/* sched.lock held, as for the next two. */
 static struct p *take_idle_p(void)
 {
 	struct p *pp = sched.idle_p;
 
 	if (pp) {
 		sched.idle_p = pp->link;
-		atm_store_rlx(&pp->idle, 0);
+		pp->state = P_TAKEN;
 		atm_add_sc(&sched.load, -LOAD_IDLE);
 	}
 	return pp;
 }
 
-/* sched.lock held. */
-static void put_idle_p(struct p *pp)
+/* One certain P, if it is idle. */
+static bool take_this_p(struct p *pp)
 {
-	pp->m = NULL;
+	for (struct p **at = &sched.idle_p; *at; at = &(*at)->link) {
+		if (*at == pp) {
+			*at = pp->link;
+			pp->state = P_TAKEN;
+			atm_add_sc(&sched.load, -LOAD_IDLE);
+			return true;
+		}
+	}
+	return false;
+}
+
+void put_idle_p(struct p *pp)
+{
+	if (pp->id >= atm_load_rlx(&sched.nprocs)) { /* maxprocs fell while we had it */
+		pp->state = P_GONE;
+		return;
+	}
+	pp->state = P_IDLE;
 	pp->link = sched.idle_p;
 	sched.idle_p = pp;
-	atm_store_rlx(&pp->idle, 1);
 	atm_add_sc(&sched.load, LOAD_IDLE); /* I1 */
+}
+
+struct p *first_p(void)
+{
+	lock(&sched.lock);
+	struct p *pp = take_idle_p();
+
+	unlock(&sched.lock);
+	return pp;
 }
 
 static bool anybody_busy(void)
@@ -304,6 +330,7 @@ void m_sleep(struct m *mp)
 		if (!ec_wait(&mp->ec, value, trimmed ? 0 : clock_now() + 10000000) && !trimmed) {
 			trimmed = true;
 			if (!anybody_busy()) {
+				flush_idle_caches();
 				stack_release_all();
 				trim_parked(1024);
 			}
@@ -387,19 +414,10 @@ noinline void wake_slow(struct p *pp)
 /* pp, which the caller does not hold, has something in its inbox. */
 void wake_p(struct p *pp)
 {
-	bool mine = false;
-
-	sched_heavy(); /* inbox CAS before the idle flag is read; the idler: flag, heavy fence, inbox */
+	sched_heavy(); /* inbox CAS before the list is read; the idler: list, heavy fence, inbox */
 	lock(&sched.lock);
-	for (struct p **at = &sched.idle_p; *at && !mine; at = &(*at)->link) {
-		if (*at == pp) {
-			*at = pp->link;
-			atm_store_rlx(&pp->idle, 0);
-			atm_add_sc(&sched.load, -LOAD_IDLE);
-			mine = true;
-			break;
-		}
-	}
+	bool mine = take_this_p(pp);
+
 	unlock(&sched.lock);
 	if (mine)
 		start_p(pp, false);

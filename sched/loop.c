@@ -123,8 +123,12 @@ static force_inline __attribute__((noreturn)) void end(struct m *mp)
 	struct g *gp = mp->curg;
 	struct p *pp = mp->p;
 
-	if (unlikely(gp->flags & G_CANARY))
-		canary_check(gp);
+	if (unlikely(gp->flags & (G_CANARY | G_ON_END))) {
+		if (gp->flags & G_CANARY)
+			canary_check(gp);
+		if (gp->flags & G_ON_END)
+			gp->on_end(gp->on_end_arg);
+	}
 	STAT(pp, exits);
 	if (unlikely(mp->locked_g == gp))
 		mp->locked_over = true;

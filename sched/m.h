@@ -35,7 +35,7 @@ struct m {
 	struct g *picked;    /* taken from a queue, to be run by the loop */
 	struct g *locked_g;  /* coroutine locked to this thread */
 	bool spinning;       /* counted in sched.load */
-	bool exit_now;       /* the main coroutine of WEND_MAIN is over */
+	bool main_over;      /* the main coroutine has ended here */
 	bool locked_over;    /* locked_g has ended */
 	void *race_fiber;
 	void *asan_fake;

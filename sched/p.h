@@ -40,13 +40,15 @@ struct p_stats {
 
 #define STAT(pp, name) atm_add_own(&(pp)->stats.name, 1) /* rlx: one writer, readers want an idea */
 
+/* Changed under sched.lock only. GONE: above maxprocs, nobody has it. */
+enum p_state { P_GONE, P_IDLE, P_TAKEN };
+
 #define CELLS_PER_SEGMENT 512
 #define CELL_SEGMENTS 128
 
 struct p {
 	/* owner */
-	alignas(CACHELINE) struct m *m; /* who holds it; written under sched.lock */
-	atm_u32 tick;                   /* picks; others read it to see whether the P moves on */
+	alignas(CACHELINE) atm_u32 tick; /* picks; others read it to see whether the P moves on */
 	int32_t fair_in;                /* picks left until the other queues go first */
 	bool has_next;                  /* the bottom of fresh was made ready, not spawned */
 	uint32_t turn;                  /* which queue goes first then */
@@ -66,15 +68,15 @@ struct p {
 	/* written by others */
 	alignas(CACHELINE) atm_ptr inbox; /* coroutines bound to this P, made ready elsewhere; LIFO */
 	atm_u32 retire;                   /* maxprocs fell: give the P up at the next chance */
-	atm_u32 idle;                     /* on the idle list; under sched.lock, read by thieves */
-	struct p *link;                   /* idle list; under sched.lock */
+	enum p_state state;               /* under sched.lock */
+	struct p *link;                   /* list of idle P's; under sched.lock */
 
 	/* written while the number of P's changes */
 	int cpu;                /* OS index it is pinned to, -1 none, -2 binding does nothing */
 	atm_ptr victims;        /* struct victims for the present number of P's */
 	struct victims *tables; /* all that were made, one per number of P's; under sched.lock */
 
-	atm_ptr cells[CELL_SEGMENTS]; /* counter cells: segments of atm_u64, made by the owner */
+	atm_ptr *cells; /* [CELL_SEGMENTS]: counter cells, segments of atm_u64 made by the owner; constant */
 	uint32_t seen_tick[WEND_P_LIMIT]; /* ticks of other P's at the last look; owner */
 };
 

@@ -13,6 +13,10 @@
 #include "wend/debug.h"
 #include "wend/go.h"
 
+/* Counter cells belong to a P's number and outlive the runtime, as counters do. */
+static atm_ptr cells[WEND_P_LIMIT][CELL_SEGMENTS];
+static atm_u32 cell_rows; /* P numbers that ever were */
+
 struct p *p_make(uint32_t id)
 {
 	struct p *pp = mmap(NULL, sizeof *pp, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -25,6 +29,9 @@ struct p *p_make(uint32_t id)
 		return NULL;
 	}
 	pp->id = id;
+	pp->cells = cells[id];
+	if (id >= atm_load_rlx(&cell_rows))
+		atm_store_rel(&cell_rows, id + 1); /* under sched.lock; rel: pairs with counter_cells_sum */
 	pp->rng = 0x9E3779B97F4A7C15ULL * (id + 1);
 	pp->refill = 4;
 	pp->cpu = -1;
@@ -35,25 +42,11 @@ void p_free(struct p *pp)
 {
 	deque_destroy(&pp->fresh);
 	deque_destroy(&pp->ring);
-	for (int i = 0; i < CELL_SEGMENTS; i++) {
-		void *segment = atm_load_rlx(&pp->cells[i]);
-
-		if (segment)
-			munmap(segment, CELLS_PER_SEGMENT * sizeof(atm_u64));
-	}
 	topo_forget(pp);
 	munmap(pp, sizeof *pp);
 }
 
 /* ---- Number of P's ------------------------------------------------------------------------------ */
-
-static void list_idle(struct p *pp)
-{
-	pp->link = sched.idle_p;
-	sched.idle_p = pp;
-	atm_store_rlx(&pp->idle, 1);
-	atm_add_sc(&sched.load, LOAD_IDLE);
-}
 
 static void drop_idle_above(int n)
 {
@@ -65,9 +58,22 @@ static void drop_idle_above(int n)
 			continue;
 		}
 		*at = pp->link;
-		atm_store_rlx(&pp->idle, 0);
+		pp->state = P_GONE;
 		atm_add_sc(&sched.load, -LOAD_IDLE);
 	}
+}
+
+/* What lies in the queues of a P that must go, and whose holder may be long in coming, goes to the
+ * others now. sched.lock held. */
+static void empty_from_outside(struct p *pp)
+{
+	void *items[64];
+	size_t n;
+
+	while ((n = deque_steal(&pp->fresh, items, 64, false)) > 0 ||
+		   (n = deque_steal(&pp->ring, items, 64, false)) > 0)
+		for (size_t i = 0; i < n; i++)
+			global_put_locked(items[i], items[i], 1);
 }
 
 /* To n P's. Those that go and are held by an M retire when it comes by (retire_p). sched.lock held.
@@ -85,16 +91,19 @@ int procs_resize(int n)
 	}
 	if (topo_place(n) != 0)
 		return -ENOMEM;
+	atm_store_rel(&sched.nprocs, (uint32_t)n); /* rel: allp[0..n); pairs with who walks them */
 	for (int i = n - 1; i >= old; i--) { /* the first P's come to lie on top */
 		struct p *pp = sched.allp[i];
 
-		if (atm_xchg_sc(&pp->retire, 0) == 0 || !pp->m)
-			list_idle(pp);
+		atm_store_rlx(&pp->retire, 0); /* rlx: whoever still has it keeps it */
+		if (pp->state == P_GONE)
+			put_idle_p(pp);
 	}
-	atm_store_rel(&sched.nprocs, (uint32_t)n); /* rel: allp[0..n); pairs with who walks them */
-	for (int i = n; i < old; i++)
-		atm_store_rel(&sched.allp[i]->retire, 1);
 	drop_idle_above(n);
+	for (int i = n; i < old; i++) {
+		atm_store_rel(&sched.allp[i]->retire, 1);
+		empty_from_outside(sched.allp[i]);
+	}
 	return 0;
 }
 
@@ -115,7 +124,7 @@ void retire_p(struct m *mp)
 	bool spinning = mp->spinning;
 
 	pp->has_next = false;
-	pp->m = NULL;
+	pp->state = P_GONE;
 	mp->p = NULL;
 	mp->spinning = false; /* once on the list, it is the waker's to set */
 	mp->link = sched.idle_m;
@@ -146,7 +155,7 @@ int wend_maxprocs(int n)
 	int rc = n >= 1 && n != old ? procs_resize(n) : 0;
 
 	unlock(&sched.lock);
-	if (n > old)
+	if (n != old)
 		wake_after_foreign();
 	leave_any(mp);
 	return rc ? rc : old;
@@ -204,12 +213,21 @@ void wend_stats_read(wend_stats *out)
 	out->stack_bytes_returned = st.returned_bytes;
 }
 
+void flush_idle_caches(void)
+{
+	lock(&sched.lock);
+	for (struct p *pp = sched.idle_p; pp; pp = pp->link)
+		gcache_flush(pp); /* nobody holds it, and nobody can take it now */
+	unlock(&sched.lock);
+}
+
 size_t wend_release_memory(void)
 {
 	struct m *mp = enter();
 
 	if (mp && mp->p)
 		gcache_flush(mp->p);
+	flush_idle_caches();
 
 	size_t bytes = stack_release_all() + trim_parked(SIZE_MAX);
 
@@ -242,40 +260,37 @@ int wend_p_cpu(int p)
 
 static noinline atm_u64 *make_segment(struct p *pp, uint32_t segment)
 {
-	void *cells = mmap(NULL, CELLS_PER_SEGMENT * sizeof(atm_u64), PROT_READ | PROT_WRITE,
+	void *fresh = mmap(NULL, CELLS_PER_SEGMENT * sizeof(atm_u64), PROT_READ | PROT_WRITE,
 					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (cells == MAP_FAILED)
+	if (fresh == MAP_FAILED)
 		return NULL;
-	atm_store_rel(&pp->cells[segment], cells); /* rel: zeroes; pairs with counter_cells_sum */
-	return cells;
+	atm_store_rel(&pp->cells[segment], fresh); /* rel: zeroes; pairs with counter_cells_sum */
+	return fresh;
 }
 
 noinline atm_u64 *counter_cell_slow(struct p *pp, uint32_t id)
 {
 	uint32_t segment = id / CELLS_PER_SEGMENT;
-	atm_u64 *cells = atm_load_rlx(&pp->cells[segment]); /* rlx: own word */
+	atm_u64 *row = make_segment(pp, segment);
 
-	if (!cells)
-		cells = make_segment(pp, segment);
-	return cells ? &cells[id % CELLS_PER_SEGMENT] : NULL;
+	return row ? &row[id % CELLS_PER_SEGMENT] : NULL;
 }
 
 int64_t counter_cells_sum(uint32_t id, bool reset)
 {
+	uint32_t rows = atm_load_acq(&cell_rows); /* acq: pairs with p_make */
 	int64_t sum = 0;
 
-	lock(&sched.lock);
-	for (int i = 0; i < sched.nallp; i++) {
-		atm_u64 *cells = atm_load_acq(&sched.allp[i]->cells[id / CELLS_PER_SEGMENT]);
+	for (uint32_t i = 0; i < rows; i++) {
+		atm_u64 *row = atm_load_acq(&cells[i][id / CELLS_PER_SEGMENT]);
 
-		if (!cells)
+		if (!row)
 			continue;
-		sum += (int64_t)atm_load_acq(&cells[id % CELLS_PER_SEGMENT]);
+		sum += (int64_t)atm_load_acq(&row[id % CELLS_PER_SEGMENT]);
 		if (reset)
-			atm_store_rlx(&cells[id % CELLS_PER_SEGMENT], 0); /* rlx: nobody adds meanwhile */
+			atm_store_rlx(&row[id % CELLS_PER_SEGMENT], 0); /* rlx: nobody adds meanwhile */
 	}
-	unlock(&sched.lock);
 	return sum;
 }
 

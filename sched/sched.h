@@ -29,6 +29,10 @@ struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *
  * mp as from enter, NULL from foreign threads. Never blocks. */
 void ready(struct m *mp, struct g *gp);
 
+/* wend_go, and on_end(on_end_arg) when the coroutine ends by return or goexit. on_end runs inside the
+ * runtime on the coroutine's stack and must not block. */
+int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg);
+
 /* leave for callers that may be foreign. */
 static inline void leave_any(struct m *mp)
 {

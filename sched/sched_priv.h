@@ -102,6 +102,8 @@ void wake_slow(struct p *pp);
 void hand_off_p(struct p *pp); /* gives a P to another M, or makes it idle */
 void wake_p(struct p *pp);     /* if it is idle: it has something in its inbox */
 void m_sleep(struct m *mp);    /* until woken with a P */
+void put_idle_p(struct p *pp); /* sched.lock held */
+struct p *first_p(void);       /* an idle P for who starts the runtime */
 
 /* Call after making work visible. */
 static force_inline void maybe_wake(struct p *pp)
@@ -159,8 +161,10 @@ static force_inline void mark_ready(struct g *gp)
 
 struct p *p_make(uint32_t id);
 void p_free(struct p *pp);
-int procs_resize(int n); /* sched.lock held */
+int procs_resize(int n);      /* sched.lock held */
+void flush_idle_caches(void); /* free stacks kept by idle P's go to their class */
 void retire_p(struct m *mp);
+void main_is_over(struct m *mp);
 void check_deadlock(void);
 bool other_threads(void);
 

@@ -19,6 +19,8 @@ struct request {
 	void *arg;
 	const void *entry, *created_at;
 	const char *name;
+	void (*on_end)(void *);
+	void *on_end_arg;
 	int cls, on_p;
 };
 
@@ -188,8 +190,14 @@ static force_inline int spawn(const struct request *rq)
 
 	struct g *gp = prepare(mp, rq, &err);
 
-	if (likely(gp))
+	if (likely(gp)) {
+		if (unlikely(rq->on_end)) {
+			gp->on_end = rq->on_end;
+			gp->on_end_arg = rq->on_end_arg;
+			gp->flags |= G_ON_END;
+		}
 		publish(mp, gp);
+	}
 	leave_any(mp);
 	return err;
 }
@@ -223,6 +231,19 @@ int wend_go_attr(const wend_attr *a, void (*fn)(void *), void *arg)
 		.name = a->name,
 		.cls = cls,
 		.on_p = a->on_p,
+	});
+}
+
+int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg)
+{
+	return spawn(&(struct request){
+		.fn = fn,
+		.arg = arg,
+		.entry = (const void *)fn,
+		.created_at = __builtin_return_address(0),
+		.on_end = on_end,
+		.on_end_arg = on_end_arg,
+		.cls = sched.default_class,
 	});
 }
 

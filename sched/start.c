@@ -172,8 +172,23 @@ static bool everybody_gone(const struct m *but)
 	return gone;
 }
 
-static void name_the_stuck(void)
+static bool caller_gone(void)
 {
+	bool gone = true;
+
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		gone = gone && (!mp->is_caller || atm_load_acq(&mp->gone));
+	unlock(&sched.lock);
+	return gone;
+}
+
+static void say_too_long(void)
+{
+	fprintf(stderr,
+			"wend: the runtime ends, but %lld ms were not enough for all coroutines on a CPU to call the "
+			"library (knob stop_ms):\n",
+			(long long)sched.knobs.stop_ms);
 	lock(&sched.lock);
 	for (struct m *mp = sched.all_m; mp; mp = mp->all_link) {
 		struct g *gp = mp->curg;
@@ -185,6 +200,28 @@ static void name_the_stuck(void)
 	unlock(&sched.lock);
 }
 
+/* wend_run's own thread is held by a coroutine: nobody can return from there. */
+static cold void caller_is_stuck(void)
+{
+	say_too_long();
+	wend__fatal("wend_run cannot return: the coroutine on its thread does not call the library");
+}
+
+/* On the M that the main coroutine ended on. */
+void main_is_over(struct m *mp)
+{
+	int64_t end = clock_now() + sched.knobs.stop_ms * 1000000;
+	const struct timespec nap = {0, 200000};
+
+	if (sched.exit_process)
+		exit(sched.main_result);
+	while (!mp->is_caller && !caller_gone()) {
+		if (clock_now() >= end)
+			caller_is_stuck();
+		nanosleep(&nap, NULL);
+	}
+}
+
 /* Waits for all M's but the caller's, then frees everything. */
 static int stop_finish(struct m *mine)
 {
@@ -193,11 +230,7 @@ static int stop_finish(struct m *mine)
 
 	while (!everybody_gone(mine)) {
 		if (clock_now() >= end) {
-			fprintf(stderr,
-					"wend: the runtime ends, but %lld ms were not enough for all coroutines on a CPU to "
-					"call the library (knob stop_ms):\n",
-					(long long)sched.knobs.stop_ms);
-			name_the_stuck();
+			say_too_long();
 			atm_store_rel(&sched.phase, PHASE_WEDGED);
 			return -ETIMEDOUT;
 		}
@@ -229,9 +262,8 @@ static void main_coroutine(void *arg)
 	struct m *mp = enter();
 
 	STAT(mp->p, exits);
-	if (sched.exit_process)
-		mp->exit_now = true; /* on the thread's own stack: atexit handlers may want room */
-	else
+	mp->main_over = true; /* the rest on the thread's own stack: atexit handlers may want room */
+	if (!sched.exit_process)
 		stop_begin();
 	mp->post = POST_EXIT;
 	mp->picked = NULL;
@@ -248,14 +280,8 @@ static int run(int (*fn)(void *), void *arg, bool exit_process)
 		return rc;
 
 	struct m *mp = m_make();
-	struct p *pp = NULL;
+	struct p *pp = first_p();
 
-	lock(&sched.lock);
-	pp = sched.idle_p;
-	sched.idle_p = pp->link;
-	atm_store_rlx(&pp->idle, 0);
-	atm_add_sc(&sched.load, -LOAD_IDLE);
-	unlock(&sched.lock);
 	sched.run_mode = true;
 	sched.exit_process = exit_process;
 	sched.main_result = 0;
@@ -320,15 +346,8 @@ int wend_start(const struct wend_config *cfg)
 	if (!mp)
 		rc = -ENOMEM;
 	if (rc == 0) {
-		lock(&sched.lock);
-		struct p *pp = sched.idle_p;
-
-		sched.idle_p = pp->link;
-		atm_store_rlx(&pp->idle, 0);
-		atm_add_sc(&sched.load, -LOAD_IDLE);
-		unlock(&sched.lock);
 		atm_store_rel(&sched.phase, PHASE_RUNNING);
-		rc = m_start(mp, pp, false);
+		rc = m_start(mp, first_p(), false);
 	}
 	if (rc) {
 		free_everything();
@@ -361,7 +380,8 @@ void check_deadlock(void)
 				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n);
 
 	for (int i = 0; i < sched.nallp; i++)
-		dead = dead && !runq_len(sched.allp[i]) && !atm_load_rlx(&sched.allp[i]->inbox);
+		dead = dead && sched.allp[i]->state != P_TAKEN && !runq_len(sched.allp[i]) &&
+			   !atm_load_rlx(&sched.allp[i]->inbox);
 	unlock(&sched.lock);
 	if (!dead)
 		return;

@@ -107,7 +107,6 @@ int m_start(struct m *mp, struct p *pp, bool spinning)
 
 void acquire_p(struct m *mp, struct p *pp)
 {
-	pp->m = mp;
 	mp->p = pp;
 	pp->fair_in = 0; /* have a look at all queues, and at the clock, first */
 	topo_bind(mp, pp);
@@ -137,13 +136,18 @@ static struct g *wait_for_locked(struct m *mp)
 {
 	struct p *pp = mp->p;
 
+	if (mp->picked) { /* chosen to run after it, but not here */
+		requeue(mp, mp->picked);
+		mp->picked = NULL;
+	}
 	mp->p = NULL;
 	hand_off_p(pp);
-	while (!mp->next_g) {
+	do {
 		m_sleep(mp);
-		if (!mp->next_g && atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		if (!mp->p && atm_load_acq(&sched.phase) != PHASE_RUNNING)
 			return NULL;
-	}
+	} while (!mp->p);
+
 	struct g *gp = mp->next_g;
 
 	mp->next_g = NULL;
@@ -193,8 +197,10 @@ void m_loop(struct m *mp)
 		}
 		set_running(mp->p, gp);
 		g0_switch(mp, gp);
-		if (unlikely(mp->exit_now))
-			exit(sched.main_result);
+		if (unlikely(mp->main_over)) {
+			main_is_over(mp);
+			return;
+		}
 		if (unlikely(mp->locked_g && mp->locked_over)) { /* it ended locked: so does the thread */
 			struct p *pp = mp->p;
 

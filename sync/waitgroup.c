@@ -21,9 +21,13 @@ static inline int32_t count_of(uint64_t state)
 	return (int32_t)(state >> 32);
 }
 
+/* Also from a coroutine's end, which is inside the runtime already: it must not be left then. */
 static noinline void release(uint32_t index)
 {
-	struct m *mp = enter();
+	struct m *mp = getm();
+	bool inside = mp && atm_load_rlx(&mp->in_rt);
+
+	mp = enter();
 
 	while (index) {
 		struct g *gp = stack_by_index(index);
@@ -31,7 +35,8 @@ static noinline void release(uint32_t index)
 		index = (uint32_t)(uintptr_t)gp->link; /* read before it can run and wait elsewhere */
 		ready(mp, gp);
 	}
-	leave_any(mp);
+	if (!inside)
+		leave_any(mp);
 }
 
 static force_inline void add(wend_waitgroup *wg, int delta)
@@ -94,19 +99,18 @@ void wend_waitgroup_wait(wend_waitgroup *wg)
 }
 
 
-static void run_and_done(wend_waitgroup *wg, void (*fn)(void *), void *arg)
+static void done(void *wg)
 {
-	fn(arg);
-	wend_waitgroup_done(wg);
+	add(wg, -1);
 }
 
 int wend_waitgroup_go(wend_waitgroup *wg, void (*fn)(void *), void *arg)
 {
-	wend_waitgroup_add(wg, 1);
+	add(wg, 1);
 
-	int err = WEND_GO(run_and_done, wg, fn, arg);
+	int err = spawn_then(fn, arg, done, wg);
 
 	if (err)
-		wend_waitgroup_add(wg, -1);
+		add(wg, -1);
 	return err;
 }

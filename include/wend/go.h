@@ -150,6 +150,11 @@ struct wend__go {
 
 WEND_API wend__fn *wend__go_begin(struct wend__go *req);
 
+/* C++: room for a callable on a new stack, then the start. NULL: no stack, or no runtime. */
+WEND_API void *wend__go_reserve(size_t size, size_t align, void (*run)(void *), const char *name,
+								void **handle);
+WEND_API void wend__go_launch(void *handle);
+
 #ifndef __cplusplus
 
 #define WEND__TYPE(a) __typeof__(((void)0, (a)))

@@ -16,12 +16,6 @@
 #include <type_traits>
 #include <utility>
 
-extern "C" {
-WEND_API void *wend__go_reserve(size_t size, size_t align, void (*run)(void *), const char *name,
-								void **handle);
-WEND_API void wend__go_launch(void *handle);
-}
-
 namespace wend
 {
 template <class F, class... Args> int go(const char *name, F &&f, Args &&...args)

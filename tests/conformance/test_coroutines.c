@@ -913,7 +913,7 @@ CO_TEST(foreign_threads_wake_an_idle_runtime)
 
 TEST_LIMIT(start_and_stop_inside_a_host_program, 20)
 {
-	long threads = test_threads();
+	long threads = 0;
 
 	for (int i = 0; i < 20; i++) {
 		wend_config cfg = {.maxprocs = 1 + i % 4};
@@ -928,6 +928,8 @@ TEST_LIMIT(start_and_stop_inside_a_host_program, 20)
 		CHECK_EQ(wend_stop(), 0);
 		CHECK_EQ(wend_stop(), -EINVAL);
 		CHECK_EQ(wend_go(bump, NULL), -EPERM);
+		if (i == 0) /* a sanitizer may have started one of its own */
+			threads = test_threads();
 	}
 	CHECK_EQ(LOAD(count), 2000);
 	test_threads_become(threads);
