@@ -44,7 +44,9 @@ struct wend_config; /* wend/config.h */
  * -EINVAL    WENDDEBUG or WEND_MAXPROCS cannot be understood;
  * -ENOMEM, -EAGAIN  memory or threads are exhausted;
  * -ETIMEDOUT fn returned but some coroutine did not call the library within the limit (knob
- *            `stop_ms`); their names are printed. The runtime cannot be started again then. */
+ *            `stop_ms`); their names are printed. The runtime cannot be started again then. If it is
+ *            the calling thread itself that such a coroutine holds, nobody can return from here: the
+ *            process ends with a fatal error, exit status 2. */
 WEND_API int wend_run(int (*fn)(void *), void *arg);
 
 /* The same for a library inside a host program: starts the M's on threads of their own and returns.
