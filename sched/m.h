@@ -80,18 +80,22 @@ void enter_slow(struct m *mp);
 /* Every public call that touches a P comes in by enter and goes out by leave. In between the P cannot
  * be taken from the thread. The pair costs two plain stores and two loads: a monitor that wants the P
  * of a thread in user code writes attn, runs asym_heavy() and then reads in_rt; if that is 0, the
- * thread is outside and will see attn before it touches the P again.
- * NULL for a foreign thread. */
+ * thread is outside and will see attn before it touches the P again. */
+/* True: inside, and nothing stands against it. False: call enter, which sees to it. */
+static force_inline bool enter_fast(struct m *mp)
+{
+	atm_store_rlx(&mp->in_rt, 1); /* rlx: ordered by the light fence, the monitor has the heavy */
+	compiler_barrier();           /* the light fence; see ATTN_FENCE */
+	return likely(atm_load_rlx(&mp->attn) == 0); /* rlx: as above */
+}
+
+/* NULL for a foreign thread. */
 static force_inline struct m *enter(void)
 {
 	struct m *mp = getm();
 
-	if (likely(mp != NULL)) {
-		atm_store_rlx(&mp->in_rt, 1); /* rlx: ordered by the light fence, the monitor has the heavy */
-		compiler_barrier();           /* the light fence; see ATTN_FENCE */
-		if (unlikely(atm_load_rlx(&mp->attn) != 0)) /* rlx: as above */
-			enter_slow(mp);
-	}
+	if (likely(mp != NULL) && unlikely(!enter_fast(mp)))
+		enter_slow(mp);
 	return mp;
 }
 

@@ -272,8 +272,10 @@ static noinline atm_u64 *make_segment(struct p *pp, uint32_t segment)
 noinline atm_u64 *counter_cell_slow(struct p *pp, uint32_t id)
 {
 	uint32_t segment = id / CELLS_PER_SEGMENT;
-	atm_u64 *row = make_segment(pp, segment);
+	atm_u64 *row = atm_load_rlx(&pp->cells[segment]); /* rlx: own word */
 
+	if (!row)
+		row = make_segment(pp, segment);
 	return row ? &row[id % CELLS_PER_SEGMENT] : NULL;
 }
 

@@ -40,17 +40,10 @@ static inline void leave_any(struct m *mp)
 		leave(mp);
 }
 
-/* The cell of counter number id, below COUNTER_CELLS, on pp, which the caller holds; NULL when there is
- * no memory for it. */
+/* The cell of counter number id, below COUNTER_CELLS, on pp, which the caller holds; made if need be, NULL
+ * when there is no memory for it. */
 #define COUNTER_CELLS (CELL_SEGMENTS * CELLS_PER_SEGMENT)
 atm_u64 *counter_cell_slow(struct p *pp, uint32_t id);
-
-static force_inline atm_u64 *counter_cell(struct p *pp, uint32_t id)
-{
-	atm_u64 *cells = atm_load_rlx(&pp->cells[id / CELLS_PER_SEGMENT]); /* rlx: own word */
-
-	return likely(cells) ? &cells[id % CELLS_PER_SEGMENT] : counter_cell_slow(pp, id);
-}
 
 /* Sum over all P's; reset: and sets them to zero. */
 int64_t counter_cells_sum(uint32_t id, bool reset);

@@ -54,26 +54,43 @@ static noinline uint32_t number_slow(wend_counter *c)
 	return number;
 }
 
-void wend_counter_add(wend_counter *c, int64_t n)
+/* First use of the counter or of the cell on this P, no number left, no memory, no P. */
+static noinline void add_slow(wend_counter *c, int64_t n)
 {
 	struct m *mp = enter();
+	atm_u64 *cell = NULL;
 
-	if (likely(mp)) {
-		uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
+	if (mp) {
+		uint32_t number = atm_load_rlx(&c->wend__id);
 
-		if (unlikely(number == 0))
+		if (number == 0)
 			number = number_slow(c);
+		if (number != NO_CELL)
+			cell = counter_cell_slow(mp->p, number);
+	}
+	if (cell)
+		atm_add_own(cell, (uint64_t)n); /* rlx: one writer, the P */
+	else
+		atm_add_sc(&c->wend__shared, (uint64_t)n);
+	leave_any(mp);
+}
 
-		atm_u64 *cell = likely(number != NO_CELL) ? counter_cell(mp->p, number) : NULL;
+/* enter, add, leave, with all that is rare in one call at the end: the fast way saves no register. */
+void wend_counter_add(wend_counter *c, int64_t n)
+{
+	struct m *mp = getm();
+	uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
 
-		if (likely(cell)) {
-			atm_add_own(cell, (uint64_t)n); /* rlx: one writer, the P */
+	if (likely(mp && number - 1 < COUNTER_CELLS - 1 && enter_fast(mp))) {
+		atm_u64 *cells = atm_load_rlx(&mp->p->cells[number / CELLS_PER_SEGMENT]); /* rlx: own word */
+
+		if (likely(cells)) {
+			atm_add_own(&cells[number % CELLS_PER_SEGMENT], (uint64_t)n); /* rlx: one writer, the P */
 			leave(mp);
 			return;
 		}
-		leave(mp);
 	}
-	atm_add_sc(&c->wend__shared, (uint64_t)n);
+	add_slow(c, n);
 }
 
 int64_t wend_counter_load(const wend_counter *c)
