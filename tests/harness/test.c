@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,6 +15,7 @@ enum { EXIT_SKIP = 77, EXIT_FAIL = 99 };
 
 static struct test_case *cases, **cases_end = &cases;
 static uint64_t seed;
+static char *skip_reason; /* shared with the children */
 
 int (*test_run_coroutine)(void (*body)(void));
 
@@ -80,7 +82,7 @@ void test_skip(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	print_comment("skip: ", fmt, args);
+	vsnprintf(skip_reason, 200, fmt, args);
 	va_end(args);
 	_exit(EXIT_SKIP);
 }
@@ -337,6 +339,9 @@ int main(int argc, char **argv)
 			return 64;
 		}
 	}
+	skip_reason = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (skip_reason == MAP_FAILED)
+		return 1;
 	seed = s ? strtoull(s, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
 	for (struct test_case *t = cases; t; t = t->next)
 		planned += wanted(t, argv + 1);
@@ -367,7 +372,7 @@ int main(int argc, char **argv)
 		if (!end) {
 			printf("ok %d - %s\n", n, t->name);
 		} else if (!strcmp(end, "SKIP")) {
-			printf("ok %d - %s # SKIP see above\n", n, t->name);
+			printf("ok %d - %s # SKIP %s\n", n, t->name, skip_reason);
 			skipped++;
 		} else {
 			printf("# %s\nnot ok %d - %s\n", end, n, t->name);
