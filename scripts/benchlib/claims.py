@@ -17,6 +17,8 @@ OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mu
              ast.Div: operator.truediv}
 # Two rounds agree by chance too often.
 MIN_ROUNDS = 3
+# A number that a claim names with "about" or "usually" is about right within this factor.
+ABOUT = 2
 
 
 class Missing(Exception):
@@ -28,7 +30,7 @@ def load(path):
         data = json.load(f)
     for c in data["claims"]:
         for check in c["checks"]:
-            if check.get("min") is None and check.get("max") is None:
+            if not any(check.get(k) is not None for k in ("min", "max", "names")):
                 raise ValueError("claim %s: a check without bounds proves nothing" % c["id"])
             compile_(check["metric"])
     return data["claims"]
@@ -107,10 +109,18 @@ def evaluate(text, rows, facts):
     return out
 
 
+def told(text, facts):
+    """The text with facts of the build in place of {name}."""
+    return re.sub(r"\{(\w+)\}", lambda m: str(facts.get(m.group(1), "(not known)")), text)
+
+
 def judge_check(check, rows, facts):
     """{metric, value, interval, verdict, reason} of one check."""
-    r = {"says": check["says"], "metric": check["metric"], "unit": check.get("unit", ""),
-         "min": check.get("min"), "max": check.get("max"), "decides": check.get("decides", True),
+    named = check.get("names")
+    r = {"says": told(check["says"], facts), "metric": check["metric"],
+         "unit": check.get("unit", ""), "names": named, "decides": named is None,
+         "min": named / ABOUT if named else check.get("min"),
+         "max": named * ABOUT if named else check.get("max"),
          "value": None, "interval": None, "verdict": stats.INCONCLUSIVE, "reason": None}
     try:
         values = evaluate(check["metric"], rows, facts)
@@ -154,15 +164,16 @@ def judge(claim, rows, facts, show):
     reasons = [c["reason"] for c in deciding if c["verdict"] == stats.INCONCLUSIVE and c["reason"]]
     return {"id": claim["id"], "claim": claim["claim"], "verdict": verdict, "checks": checks,
             "reason": "; ".join(dict.fromkeys(reasons)) or None,
-            "sentence": sentence(claim, rows, facts, show), "caveat": claim.get("caveat")}
+            "sentences": [sentence(x, rows, facts, show) for x in claim["sentences"]],
+            "caveat": told(claim["caveat"], facts) if claim.get("caveat") else None}
 
 
-def sentence(claim, rows, facts, show):
-    """The claim's plain sentence with its numbers put in; what is missing says so."""
+def sentence(text, rows, facts, show):
+    """A plain sentence of a claim with its numbers put in; what is missing says so."""
     def put(match):
         expression, _, unit = match.group(1).partition("|")
         try:
             return show(stats.median(evaluate(expression, rows, facts)), unit or "ns")
         except Missing:
             return "(not measured)"
-    return re.sub(r"<([^<>]+)>", put, claim["sentence"])
+    return told(re.sub(r"<([^<>]+)>", put, text), facts)

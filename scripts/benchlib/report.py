@@ -248,7 +248,8 @@ def claims_text(judged, colour=False):
         out.append("%s  %s" % (verdict, c["id"]))
         out += textwrap.wrap("\"%s\"" % c["claim"], WIDTH, initial_indent="    ",
                              subsequent_indent="    ")
-        out += textwrap.wrap(c["sentence"], WIDTH, initial_indent="    ", subsequent_indent="    ")
+        for text in c["sentences"]:
+            out += textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
         for check in c["checks"]:
             out += textwrap.wrap(check_text(check), WIDTH, initial_indent="      - ",
                                  subsequent_indent="        ")
@@ -266,19 +267,31 @@ def bounds(check):
     return "at least " + show(lo, unit) if lo is not None else "at most " + show(hi, unit)
 
 
+def about(check):
+    """How a number that the claim names does: a wrong one alone refutes no claim."""
+    if check["value"] is None or check["interval"] is None:
+        return "open"
+    if check["verdict"] == stats.CONFIRMED:
+        return "about right"
+    low = check["value"] < check["names"]
+    factor = check["names"] / check["value"] if low and check["value"] else \
+        check["value"] / check["names"]
+    return "%s by a factor of %s, %s" % ("off" if check["verdict"] == stats.REFUTED else
+                                         "about right or off", digits(factor),
+                                         "less" if low else "more")
+
+
 def check_text(check):
-    text = "%s: %s" % (check["says"], check["verdict"])
-    if not check["decides"]:
-        # The number that the claim names is judged, but a wrong number alone refutes no claim.
-        text = "%s: %s" % (check["says"], {stats.CONFIRMED: "about right",
-                                           stats.REFUTED: "OFF"}.get(check["verdict"], "open"))
+    named = check.get("names") is not None
+    text = "%s: %s" % (check["says"], about(check) if named else check["verdict"])
     if check["value"] is not None:
         text += ", " + show(check["value"], check["unit"])
         if check["interval"] and check["interval"][0] != check["interval"][1]:
             text += " [%s, %s]" % (show(check["interval"][0], check["unit"]),
                                    show(check["interval"][1], check["unit"]))
-        text += " against " + bounds(check)
-    if check["reason"]:
+        if not named:
+            text += " against " + bounds(check)
+    if check["reason"] and not (named and check["interval"]):
         text += " (%s)" % check["reason"]
     return text
 
@@ -311,7 +324,7 @@ def markdown(machine_lines, warnings, missing, rows, judged, run):
     out += [t for t in trouble(rows)] + [""]
     out += ["## Claims", ""]
     for c in judged:
-        out += ["**%s** %s: \"%s\"" % (c["verdict"], c["id"], c["claim"]), "", c["sentence"], ""]
+        out += ["**%s** %s: \"%s\"" % (c["verdict"], c["id"], c["claim"]), "", " ".join(c["sentences"]), ""]
         out += ["- " + check_text(k) for k in c["checks"]] + [""]
         out += [c["caveat"], ""] if c["caveat"] else []
     out += ["## Every row", ""]

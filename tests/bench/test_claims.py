@@ -4,7 +4,7 @@ import os
 import unittest
 
 import common
-from benchlib import claims, ladder, report, run, stats
+from benchlib import claims, ladder, registers, report, run, stats
 
 
 def row(name, values, **extra):
@@ -22,7 +22,7 @@ def rows(**named):
 def claim(metric="[thread/yield] / [yield/2]", **bounds):
     check = dict({"says": "ratio", "metric": metric, "unit": "x"}, **bounds)
     return {"id": "t", "claim": "so they say", "checks": [check],
-            "sentence": "<[yield/2]> against <[thread/yield]>, <[thread/yield] / [yield/2]|x>"}
+            "sentences": ["<[yield/2]> against <[thread/yield]>, <[thread/yield] / [yield/2]|x>"]}
 
 
 GOOD = rows(yield__2=[10, 11, 10, 10, 12], thread__yield=[900, 950, 940, 910, 1000])
@@ -64,7 +64,7 @@ class Verdicts(unittest.TestCase):
     def test_confirmed(self):
         j = self.judge(claim(min=5))
         self.assertEqual(j["verdict"], stats.CONFIRMED)
-        self.assertEqual(j["sentence"], "10.0 ns against 940 ns, 90.0x")
+        self.assertEqual(j["sentences"][0], "10.0 ns against 940 ns, 90.0x")
 
     def test_refuted(self):
         self.assertEqual(self.judge(claim(min=500))["verdict"], stats.REFUTED)
@@ -79,7 +79,7 @@ class Verdicts(unittest.TestCase):
         j = self.judge(claim(min=5), rows(yield__2=[1, 2, 3]))
         self.assertEqual(j["verdict"], stats.INCONCLUSIVE)
         self.assertEqual(j["reason"], "there is no row thread/yield")
-        self.assertIn("(not measured)", j["sentence"])
+        self.assertIn("(not measured)", j["sentences"][0])
 
     def test_skipped_and_failed_rows(self):
         for status, word in (("skip", "was skipped"), ("fail", "failed")):
@@ -96,12 +96,14 @@ class Verdicts(unittest.TestCase):
 
     def test_a_wrong_number_alone_does_not_refute(self):
         c = claim(min=5)
-        c["checks"].append({"says": "the claim's 200 ns", "metric": "[yield/2]", "unit": "ns",
-                            "min": 100, "max": 400, "decides": False})
+        for number in (200, 12, 21, 5.2):
+            c["checks"].append({"says": "the claim's number", "metric": "[yield/2]", "unit": "ns",
+                                "names": number})
         j = self.judge(c)
         self.assertEqual(j["verdict"], stats.CONFIRMED)
-        self.assertEqual(j["checks"][1]["verdict"], stats.REFUTED)
-        self.assertIn("OFF", report.check_text(j["checks"][1]))
+        for check, text in zip(j["checks"][1:], ("off by a factor of 20.0, less", "about right,",
+                                                 "about right or off", "about right or off")):
+            self.assertIn(text, report.check_text(check))
 
 
 class Shipped(unittest.TestCase):
@@ -111,6 +113,10 @@ class Shipped(unittest.TestCase):
     def test_there_are_five(self):
         self.assertEqual(len(self.claims), 5)
         self.assertEqual(len({c["id"] for c in self.claims}), 5)
+
+    def test_each_has_a_check_that_decides(self):
+        for c in self.claims:
+            self.assertTrue([k for k in c["checks"] if not k.get("names")], c["id"])
 
     def test_nothing_measured_is_inconclusive_with_a_reason(self):
         for c in self.claims:
@@ -122,12 +128,49 @@ class Shipped(unittest.TestCase):
         """Values far on either side of every bound: a check that cannot fail proves nothing."""
         for c in self.claims:
             for check in c["checks"]:
+                if check.get("names"):
+                    continue
                 bad = 0 if check.get("min") is not None else check["max"] * 10 + 1
                 good = check["min"] if check.get("min") is not None else check["max"]
                 self.assertEqual(stats.verdict((bad, bad), check.get("min"), check.get("max")),
                                  stats.REFUTED, check["says"])
                 self.assertEqual(stats.verdict((good, good), check.get("min"), check.get("max")),
                                  stats.CONFIRMED, check["says"])
+
+
+class Registers(unittest.TestCase):
+    CODE = """
+   20fa0:\tpush   %rbp
+   20fa1:\tpush   %r15
+   20fb0:\tmov    %rax,0x30(%r13)
+   2110c:\tlea    0x18(%rip),%rdx        # 2112b <wend_yield+0x18b>
+   21113:\tmov    %rsp,(%rdi)
+   21116:\tmov    %rbp,0x8(%rdi)
+   2111a:\tmov    %rdx,0x10(%rdi)
+   2111e:\tmov    0x10(%rsi),%rdx
+   21126:\tmov    (%rsi),%rsp
+   21129:\tjmp    *%rdx
+   2112b:\tmov    0x20(%rax),%r13d
+   2112f:\tlea    0x10(%rip),%rdx        # 21200 <elsewhere>
+   21133:\tmov    %rdx,0x18(%rax)
+"""
+
+    def instructions(self, code):
+        return [m.groups() for m in map(registers.LINE.match, code.splitlines()) if m]
+
+    def test_stores_before_the_jump_are_counted(self):
+        self.assertEqual(registers.count(self.instructions(self.CODE)), (3, 2))
+        more = self.CODE.replace("   2111e:", "   2111c:\tmov    %rbx,0x18(%rdi)\n   2111e:")
+        self.assertEqual(registers.count(self.instructions(more)), (4, 2))
+
+    def test_a_function_without_a_switch(self):
+        self.assertIsNone(registers.count(self.instructions(self.CODE.replace("2112b <", "2112c <"))))
+
+    def test_what_cannot_be_counted_is_named_as_stated(self):
+        f = registers.facts("/nowhere", {"switch_registers": "3"})
+        self.assertIn("as sched/ctx.h says", f["switch_registers_note"])
+        self.assertNotIn("switch_registers", f)
+        self.assertEqual(registers.facts("/nowhere", {}), {})
 
 
 class Report(unittest.TestCase):
