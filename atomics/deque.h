@@ -90,6 +90,12 @@ static force_inline uint64_t deque_len(const struct deque *d)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+/* Owner: what the slot of index i holds, possibly stale. */
+static force_inline void *deque_peek(const struct deque *d, uint64_t i)
+{
+	return atm_load_rlx(deque__slot(atm_load_rlx(&d->buf), i)); /* rlx: a hint for prefetching */
+}
+
 /* Owner. -ENOMEM when full and unable to grow. */
 static force_inline int deque_push(struct deque *d, void *item)
 {

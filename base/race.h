@@ -28,15 +28,15 @@ void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 #define race_fiber_current() __tsan_get_current_fiber()
-#define race_fiber_create() __tsan_create_fiber(0)
-#define race_fiber_destroy(f) __tsan_destroy_fiber(f)
+#define race_fiber_create(gp) ((gp)->race_fiber = __tsan_create_fiber(0))
+#define race_fiber_destroy(gp) __tsan_destroy_fiber((gp)->race_fiber)
 #define race_fiber_switch(f) __tsan_switch_to_fiber((f), RACE__SWITCH_FLAGS)
 #define race_acquire(obj) __tsan_acquire((void *)(obj))
 #define race_release(obj) __tsan_release((void *)(obj))
 #else
 #define race_fiber_current() NULL
-#define race_fiber_create() NULL
-#define race_fiber_destroy(f) ((void)(f))
+#define race_fiber_create(gp) ((void)(gp))
+#define race_fiber_destroy(gp) ((void)(gp))
 #define race_fiber_switch(f) ((void)(f))
 #define race_acquire(obj) ((void)(obj))
 #define race_release(obj) ((void)(obj))

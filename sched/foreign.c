@@ -109,10 +109,12 @@ noinline void ready_elsewhere(struct m *mp, struct g *gp)
 		ec_inc(&gp->ec);
 		return;
 	}
-	if (mp && mp->p)
+	if (mp && mp->p) {
 		STAT(mp->p, readies);
-	else
+		TRACE(ready, mp->p, gp);
+	} else {
 		atm_add_sc(&sched.foreign_readies, 1);
+	}
 	requeue(mp, gp);
 	if (gp->on_p)
 		return;

@@ -63,16 +63,18 @@ struct g {
 	int32_t last_p; /* P it last ran on, for the migration counter */
 	int32_t on_p;   /* k > 0: only on P number k-1 */
 
-	/* spawn and end */
+	/* second line: all that spawn and end touch besides */
 	void (*fn)(void *);
 	void *arg;
 	struct slot *slot; /* constant while the slot exists; slot->id is the public id */
-	char *lo;          /* lowest usable byte of the stack (above the guard); constant */
 	uint64_t id;
 	uint64_t parent_id;
 	const char *name;
 	const void *entry; /* what the user asked to run, for lists */
 	const void *created_at;
+
+	/* the rest */
+	char *lo;           /* lowest usable byte of the stack (above the guard); constant */
 	struct m *locked_m; /* thread this coroutine is locked to */
 	int lock_depth;
 	int size_class;

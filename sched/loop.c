@@ -45,6 +45,7 @@ void wend_yield(void)
 		}
 	}
 	STAT(pp, yields);
+	TRACE(yield, pp, gp);
 	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: for lists */
 	mp->post = POST_YIELD;
 	mp = leave_stack(mp, gp, next);
@@ -71,6 +72,7 @@ struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *
 	}
 	gp->parked_at = mp->p->now;
 	STAT(mp->p, parks);
+	TRACE(park, mp->p, gp);
 	mp->post = POST_PARK;
 	mp->commit = commit;
 	mp->commit_arg = arg;
@@ -87,6 +89,7 @@ void ready(struct m *mp, struct g *gp)
 
 	mark_ready(gp);
 	STAT(pp, readies);
+	TRACE(ready, pp, gp);
 	if (sched.knobs.next)
 		make_next(pp, gp);
 	else
@@ -130,6 +133,7 @@ static force_inline __attribute__((noreturn)) void end(struct m *mp)
 			gp->on_end(gp->on_end_arg);
 	}
 	STAT(pp, exits);
+	TRACE(end, pp, gp);
 	if (unlikely(mp->locked_g == gp))
 		mp->locked_over = true;
 	mp->post = POST_EXIT;

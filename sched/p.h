@@ -60,7 +60,6 @@ struct p {
 	uint64_t next_id, end_id; /* block of coroutine ids */
 	uint64_t rng;
 	uint32_t id;
-	void *trace; /* trace ring when tracing is on, else NULL */
 	struct p_stats stats;
 	struct deque fresh;
 	struct deque ring;

@@ -208,7 +208,9 @@ struct g *steal_from(struct p *pp, struct p *victim)
 		n = deque_steal(&victim->ring, items, max, half);
 	if (!n)
 		return NULL;
+	TRACE(steal, pp, items[0]);
 	for (size_t i = 1; i < n; i++) {
+		TRACE(steal, pp, items[i]);
 		if (fresh)
 			fresh_put(pp, items[i]);
 		else

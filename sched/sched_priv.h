@@ -13,6 +13,7 @@
 #include "sched/knobs.h"
 #include "sched/lock.h"
 #include "sched/sched.h"
+#include "sched/trace.h"
 
 enum phase { PHASE_OFF, PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_WEDGED };
 
@@ -251,6 +252,30 @@ SWITCH void g0_switch(struct m *mp, struct g *next)
 
 /* ---- Picking ------------------------------------------------------------------------------------- */
 
+/* Whoever comes after the next: its two hot lines are on their way while the next one runs. Any stale
+ * pointer will do, control blocks stay mapped and a prefetch cannot fault. */
+static force_inline void prefetch_g(const void *gp)
+{
+	prefetch(gp);
+	prefetch((const char *)gp + 64);
+}
+
+/* A long ring is cold: the control block of the seventh from here, which brings its page's translation, too,
+ * and the stack of the third, whose block has come by now. */
+static force_inline void prefetch_ring(const struct p *pp)
+{
+#ifndef WEND_TSAN /* a thief may have the block and be writing the word: any value will do */
+	uint64_t t = atm_load_rlx(&pp->ring.top); /* rlx: hints, as above */
+
+	if (atm_load_rlx(&pp->ring.bottom) - t > 16) {
+		const struct g *near = deque_peek(&pp->ring, t + 2);
+
+		prefetch(deque_peek(&pp->ring, t + 6));
+		prefetch(near->ctx.sp);
+	}
+#endif
+}
+
 /* The next coroutine from pp's own queues, NULL when the M's loop must decide. */
 static force_inline struct g *pick(struct p *pp)
 {
@@ -263,10 +288,13 @@ static force_inline struct g *pick(struct p *pp)
 	if (atm_load_rlx(&pp->fresh.bottom) != atm_load_rlx(&pp->fresh.top) &&
 		deque_pop(&pp->fresh, &item)) {
 		pp->has_next = false;
+		prefetch_g(deque_peek(&pp->fresh, atm_load_rlx(&pp->fresh.bottom) - 1));
 		return item;
 	}
-	if (deque_take(&pp->ring, &item))
+	if (deque_take(&pp->ring, &item)) {
+		prefetch_ring(pp);
 		return item;
+	}
 	return NULL;
 }
 
@@ -275,6 +303,7 @@ static force_inline void set_running(struct p *pp, struct g *next)
 	atm_store_rlx(&next->state, G_RUNNING); /* rlx: for lists */
 	next->last_p = (int)pp->id;
 	STAT(pp, switches);
+	TRACE(run, pp, next);
 }
 
 #endif

@@ -104,7 +104,7 @@ void g_free(struct p *pp, struct g *gp)
 	atm_store_rel(&gp->slot->id, 0); /* rel: pairs with stack_each */
 	if (unlikely(gp->flags & ~(G_GUARDED | G_CANARY)))
 		g_free_special(gp);
-	race_fiber_destroy(gp->race_fiber);
+	race_fiber_destroy(gp);
 	asan_unpoison(gp->lo, (size_t)(g_stack_top(gp) - gp->lo));
 	if (unlikely(gp->size_class != sched.default_class)) {
 		gp->link = NULL;
@@ -147,7 +147,7 @@ static force_inline struct g *prepare(struct m *mp, const struct request *rq, in
 	gp->on_p = rq->on_p;
 	gp->id = next_id(pp);
 	gp->parent_id = mp && mp->curg ? mp->curg->id : 0;
-	gp->race_fiber = race_fiber_create();
+	race_fiber_create(gp);
 	return gp;
 }
 
@@ -156,10 +156,12 @@ static force_inline void publish(struct m *mp, struct g *gp)
 	atm_store_rlx(&gp->state, G_RUNNABLE);  /* rlx: for lists */
 	atm_store_rel(&gp->slot->id, gp->id);   /* rel: pairs with stack_each */
 	if (unlikely(!mp || !mp->p || gp->on_p)) {
-		if (mp && mp->p)
+		if (mp && mp->p) {
 			STAT(mp->p, spawns);
-		else
+			TRACE(spawn, mp->p, gp);
+		} else {
 			atm_add_sc(&sched.foreign_spawns, 1);
+		}
 		if (gp->on_p)
 			gp->flags |= G_SLOW;
 		ready_elsewhere(mp, gp);
@@ -168,6 +170,7 @@ static force_inline void publish(struct m *mp, struct g *gp)
 	struct p *pp = mp->p;
 
 	STAT(pp, spawns);
+	TRACE(spawn, pp, gp);
 	if (likely(sched.knobs.owner == OWNER_LIFO))
 		fresh_put(pp, gp);
 	else
