@@ -470,7 +470,7 @@ static void stay_on_thread(void *unused)
 	(void)unused;
 	wend_lock_thread();
 	here = tid();
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 1000; i++) {
 		wend_yield();
 		CHECK_EQ(tid(), here);
 	}
@@ -485,24 +485,34 @@ static void stay_on_thread(void *unused)
 	wend_waitgroup_done(&wg);
 }
 
+static int moved;
+
 static void keep_busy(void *unused)
 {
 	(void)unused;
-	for (int i = 0; i < 500; i++)
+	for (int i = 0, last = tid(); i < 3000; i++) {
 		wend_yield();
+		if (tid() != last)
+			ADD(moved, 1);
+		last = tid();
+	}
 	wend_waitgroup_done(&wg);
 }
 
 CO_TEST_LIMIT(lock_thread_keeps_the_thread, 20)
 {
-	wend_waitgroup_add(&wg, 12);
-	for (int i = 0; i < 4; i++) {
-		CHECK_EQ(wend_go(stay_on_thread, NULL), 0);
-		CHECK_EQ(wend_go(keep_busy, NULL), 0);
-		CHECK_EQ(wend_go(keep_busy, NULL), 0);
+	wend_maxprocs(4);
+	/* Until the others were seen to move: or staying put would mean nothing. */
+	for (int round = 1; round == 1 || LOAD(moved) < 20; round++) {
+		wend_waitgroup_add(&wg, 20);
+		for (int i = 0; i < 4; i++) {
+			CHECK_EQ(wend_go(stay_on_thread, NULL), 0);
+			for (int k = 0; k < 4; k++)
+				CHECK_EQ(wend_go(keep_busy, NULL), 0);
+		}
+		wend_waitgroup_wait(&wg);
+		CHECK_EQ(LOAD(count), 4 * round);
 	}
-	wend_waitgroup_wait(&wg);
-	CHECK_EQ(LOAD(count), 4);
 }
 
 static int locked_tid, intruder;

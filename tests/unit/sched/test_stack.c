@@ -233,3 +233,15 @@ CO_TEST(every_stack_has_a_guard_or_a_canary)
 		CHECK_EQ(st.guarded, st.stacks);
 	disperse();
 }
+
+/* The cheap guard is used where the kernel has it. */
+CO_TEST(guards_are_advice_where_the_kernel_takes_it)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(page != MAP_FAILED);
+	if (madvise(page, 4096, 102 /* MADV_GUARD_INSTALL */) != 0)
+		CHECK_EQ(wend_guard_kind(), "mprotect");
+	else
+		CHECK_EQ(wend_guard_kind(), "madvise");
+}
