@@ -106,6 +106,10 @@
 #define flush_idle_caches wend__flush_idle_caches
 #define main_is_over wend__main_is_over
 #define spawn_then wend__spawn_then
+#define enter_foreign wend__enter_foreign
+#define leave_foreign wend__leave_foreign
+#define foreign_may wend__foreign_may
+#define foreign_release_all wend__foreign_release_all
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p
 #define wake_slow wend__wake_slow

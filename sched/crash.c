@@ -86,7 +86,9 @@ void stack_overflow(struct g *gp, void *pc, void *fp)
 {
 	static const void *pcs[DEEP];
 	size_t size = stack_class_size(gp->size_class);
-	int n = traceback_walk(pc, fp, gp->lo - PAGE_SIZE, g_stack_top(gp), pcs, DEEP);
+	const char *lo = gp->lo - PAGE_SIZE;
+	/* Found late, by its canary, the stack goes on below its end. */
+	int n = traceback_walk(pc, fp, (char *)fp < lo ? fp : lo, g_stack_top(gp), pcs, DEEP);
 
 	fflush(stdout);
 	fprintf(stderr,
@@ -110,7 +112,11 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 	} else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) {
 		before->sa_handler(sig);
 	} else {
-		signal(sig, SIG_DFL); /* happens again on return, and kills as it would have */
+		if (info->si_code <= 0 && before->sa_handler == SIG_IGN)
+			return;
+		signal(sig, SIG_DFL); /* a fault happens again on return, and kills as it would have */
+		if (info->si_code <= 0) /* sent by somebody: once more, delivered on return */
+			raise(sig);
 	}
 }
 

@@ -2,6 +2,9 @@
  *
  * sched/foreign.c - threads that the runtime did not make. They spawn and make ready by way of the
  * global queue, and block by way of a G that stands for them: making it ready wakes the thread.
+ *
+ *   F1  enter_foreign: foreign_in add, phase load
+ *       <-> end of the runtime: phase store, foreign_in load       it is refused, or the end waits for it
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +25,33 @@ static __thread struct wend__go *pending __attribute__((tls_model("initial-exec"
 static void thread_over(void *arg)
 {
 	struct foreign *f = arg;
+	struct m *mp = enter();
 
-	if (f->generation == sched.generation && atm_load_acq(&sched.phase) == PHASE_RUNNING) {
+	if (!mp && foreign_may() && f->generation == sched.generation) {
 		atm_store_rel(&f->gp->slot->id, 0);
 		f->gp->flags &= (uint16_t)~G_FOREIGN;
 		f->gp->link = NULL;
 		stack_put(f->gp, 1);
 	}
+	leave_any(mp);
 	free(f);
+}
+
+struct m *enter_foreign(void)
+{
+	atm_add_sc(&sched.foreign_in, 1); /* F1 */
+	return NULL;
+}
+
+void leave_foreign(void)
+{
+	atm_add_sc(&sched.foreign_in, (uint32_t)-1);
+}
+
+bool foreign_may(void)
+{
+	atm_store_rlx(&sched.foreign_seen, 1); /* rlx: sticky; a report of deadlock needs certainty */
+	return atm_load_acq(&sched.phase) == PHASE_RUNNING; /* F1 */
 }
 
 static void make_key(void)
@@ -61,6 +83,11 @@ static struct g *foreign_g(void)
 	f->generation = sched.generation;
 	f->gp->flags |= G_FOREIGN;
 	f->gp->name = "foreign thread";
+	f->gp->id = atm_add_sc(&sched.next_id, 1);
+	f->gp->parent_id = 0;
+	f->gp->entry = f->gp->created_at = NULL;
+	atm_store_rlx(&f->gp->state, G_RUNNING);
+	atm_store_rel(&f->gp->slot->id, f->gp->id); /* rel: pairs with stack_each; in the list from now on */
 	return f->gp;
 }
 
@@ -71,27 +98,40 @@ struct wend__go **foreign_pending(void)
 
 struct g *current_slow(struct m *mp, const char *what)
 {
-	(void)mp;
-	if (atm_load_acq(&sched.phase) == PHASE_OFF)
+	if (mp || !foreign_may())
 		wend__fatal("%s called while the runtime is not running: use wend_run, WEND_MAIN or wend_start",
 					what);
-	atm_store_rlx(&sched.foreign_seen, 1); /* rlx: sticky; a report of deadlock needs certainty */
 	return foreign_g();
 }
 
 struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
 {
 	atm_store_rlx(&gp->state, G_WAITING); /* rlx: for lists */
-	atm_store_rlx(&gp->awake, 0); /* rlx: commit publishes */
+	atm_store_rlx(&gp->awake, 0);         /* rlx: commit publishes */
 	if (!commit(gp, arg))
 		return NULL;
-	while (!atm_load_acq(&gp->awake)) { /* acq: pairs with ready_elsewhere */
+	for (;;) {
 		uint32_t value = ec_value(&gp->ec);
 
-		if (!atm_load_acq(&gp->awake))
-			ec_wait(&gp->ec, value, 0);
+		/* acq: pairs with ready_elsewhere; with stop_begin */
+		if (atm_load_acq(&gp->awake) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
+			return NULL;
+		ec_wait(&gp->ec, value, 0);
 	}
-	return NULL;
+}
+
+static bool wake_if_foreign(struct g *gp, uint64_t id, size_t size, void *arg)
+{
+	if (gp->flags & G_FOREIGN)
+		ec_inc(&gp->ec);
+	return true;
+}
+
+void foreign_release_all(void)
+{
+	struct stack_cursor at = {0};
+
+	stack_each(&at, wake_if_foreign, NULL);
 }
 
 /* Work came into the global queue from outside: whoever sleeps must look. */
@@ -115,8 +155,10 @@ noinline void ready_elsewhere(struct m *mp, struct g *gp)
 	} else {
 		atm_add_sc(&sched.foreign_readies, 1);
 	}
-	requeue(mp, gp);
-	if (gp->on_p)
+	bool bound = gp->on_p != 0;
+
+	requeue(mp, gp); /* from here on gp may have run and ended */
+	if (bound)
 		return;
 	if (mp && mp->p)
 		maybe_wake(mp->p);

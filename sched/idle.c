@@ -22,17 +22,24 @@
 
 /* ---- Looking ------------------------------------------------------------------------------------ */
 
-/* Is there something that pp may take from others? Remembers the ticks it saw when `look`. */
-static bool work_visible(struct p *pp)
+/* Is there something to take from others? A queue counts from `least` on. */
+static bool work_visible(uint32_t least)
 {
 	uint32_t n = atm_load_rlx(&sched.nprocs);
 
-	if (atm_load_rlx(&sched.global.n) || (pp && atm_load_rlx(&pp->inbox)))
+	if (atm_load_rlx(&sched.global.n))
 		return true;
 	for (uint32_t i = 0; i < n; i++)
-		if (runq_len(sched.allp[i]) >= 2)
+		if (runq_len(sched.allp[i]) >= least)
 			return true;
 	return false;
+}
+
+/* For who leaves the search or the watch: lone work counts unless somebody watches (I3). Whoever is woken
+ * for it and finds it moving becomes the watcher. */
+static bool work_unwatched(void)
+{
+	return work_visible(atm_load_rlx(&sched.load) & LOAD_WATCH ? 2 : 1);
 }
 
 /* Has victim picked nothing since pp's last look? Looks are at least spin/8 or a watch apart. */
@@ -104,7 +111,7 @@ static void found_work(struct m *mp)
 
 	if (load_spinning(before) == 1 && load_idle(before) > 0) {
 		sched_heavy();
-		if (work_visible(NULL) || runq_len(mp->p) > 0)
+		if (work_unwatched() || runq_len(mp->p) > 0)
 			wake_one();
 	}
 }
@@ -308,16 +315,20 @@ void m_sleep(struct m *mp)
 	while (!atm_load_acq(&mp->woken)) { /* acq: pairs with wake_m */
 		if (atm_load_acq(&sched.phase) != PHASE_RUNNING)
 			return;
-		if (start_watch()) {
+		if (!mp->locked_g && start_watch()) {
+			atm_store_rlx(&mp->watching, 1); /* rlx: a hint for start_p */
 			bool up = watch(mp);
 
+			atm_store_rlx(&mp->watching, 0);
 			stop_watch();
-			if (up)
-				return;
-			/* The watch ended since nobody is busy: who got busy meanwhile relied on it (I3). */
-			sched_heavy();
-			if (atm_load_acq(&mp->woken))
+			sched_heavy(); /* who relied on the watch (I3) is seen now */
+			if (up || atm_load_acq(&mp->woken)) {
+				if (work_unwatched())
+					wake_one();
+				if (up)
+					return;
 				break;
+			}
 			if (anybody_busy())
 				continue;
 		}
@@ -359,8 +370,10 @@ static void start_p(struct p *pp, bool spinning)
 	lock(&sched.lock);
 	struct m *mp = sched.idle_m;
 
+	while (mp && atm_load_rlx(&mp->watching) && mp->link) /* rlx: better not the watcher, that is all */
+		mp = mp->link;
 	if (mp) {
-		sched.idle_m = mp->link;
+		unlist(mp);
 		mp->next_p = pp;
 		mp->spinning = spinning;
 	}
@@ -417,10 +430,17 @@ void wake_p(struct p *pp)
 	sched_heavy(); /* inbox CAS before the list is read; the idler: list, heavy fence, inbox */
 	lock(&sched.lock);
 	bool mine = take_this_p(pp);
+	struct g *left = NULL;
 
+	if (!mine && pp->state == P_GONE) /* it retired between the look at nprocs and the put */
+		left = atm_xchg_sc(&pp->inbox, NULL);
 	unlock(&sched.lock);
 	if (mine)
 		start_p(pp, false);
+	for (struct g *next; left; left = next) {
+		next = left->link;
+		requeue(NULL, left);
+	}
 }
 
 /* The caller's M cannot use pp now. */
@@ -434,10 +454,12 @@ void hand_off_p(struct p *pp)
 	put_idle_p(pp);
 	unlock(&sched.lock);
 	sched_heavy(); /* I1 */
-	if (work_visible(pp))
+	if (work_unwatched())
 		wake_one();
 	if (atm_load_rlx(&pp->inbox))
 		wake_p(pp);
+	if (!anybody_busy())
+		check_deadlock();
 }
 
 /* ---- The loop's question ------------------------------------------------------------------------ */
@@ -464,7 +486,11 @@ static void go_idle(struct m *mp)
 
 	if (load_spinning(load) == spinning) { /* nobody else searches: the last look is ours */
 		sched_heavy(); /* I1 */
-		if (work_visible(NULL) && get_up(mp))
+		bool up = work_visible(2) && get_up(mp);
+
+		if (up && mp->p != pp && atm_load_rlx(&pp->inbox))
+			wake_p(pp);
+		if (up)
 			return;
 		if (!anybody_busy())
 			check_deadlock();

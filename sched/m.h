@@ -49,6 +49,7 @@ struct m {
 	/* hand-over to a sleeping M: written under sched.lock by who wakes it */
 	alignas(CACHELINE) struct ec ec;
 	atm_u32 woken;
+	atm_u32 watching; /* sleeps with an eye open: better wake another */
 	struct p *next_p;
 	struct g *next_g;
 	struct m *link;     /* idle list */
@@ -89,12 +90,17 @@ static force_inline bool enter_fast(struct m *mp)
 	return likely(atm_load_rlx(&mp->attn) == 0); /* rlx: as above */
 }
 
-/* NULL for a foreign thread. */
+/* NULL for a foreign thread, which is counted in: the runtime is not torn down while it is inside. */
+struct m *enter_foreign(void);
+void leave_foreign(void);
+
 static force_inline struct m *enter(void)
 {
 	struct m *mp = getm();
 
-	if (likely(mp != NULL) && unlikely(!enter_fast(mp)))
+	if (unlikely(!mp))
+		return enter_foreign();
+	if (unlikely(!enter_fast(mp)))
 		enter_slow(mp);
 	return mp;
 }

@@ -150,6 +150,10 @@ int wend_maxprocs(int n)
 
 	struct m *mp = enter();
 
+	if (!mp && !foreign_may()) {
+		leave_any(mp);
+		return wend_num_cpu();
+	}
 	lock(&sched.lock);
 	int old = (int)atm_load_rlx(&sched.nprocs);
 	int rc = n >= 1 && n != old ? procs_resize(n) : 0;
@@ -183,11 +187,9 @@ uint64_t wend_coroutine_id(void)
 	struct m *mp = enter();
 	uint64_t id = 0;
 
-	if (mp) {
-		if (mp->curg)
-			id = mp->curg->id;
-		leave(mp);
-	}
+	if (likely(mp && mp->curg))
+		id = mp->curg->id;
+	leave_any(mp);
 	return id;
 }
 
@@ -225,12 +227,14 @@ size_t wend_release_memory(void)
 {
 	struct m *mp = enter();
 
+	size_t bytes = 0;
+
 	if (mp && mp->p)
 		gcache_flush(mp->p);
-	flush_idle_caches();
-
-	size_t bytes = stack_release_all() + trim_parked(SIZE_MAX);
-
+	if (mp || foreign_may()) {
+		flush_idle_caches();
+		bytes = stack_release_all() + trim_parked(SIZE_MAX);
+	}
 	leave_any(mp);
 	return bytes;
 }

@@ -34,11 +34,17 @@ void ready(struct m *mp, struct g *gp);
 int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg);
 
 /* leave for callers that may be foreign. */
-static inline void leave_any(struct m *mp)
+static force_inline void leave_any(struct m *mp)
 {
-	if (mp)
+	if (likely(mp))
 		leave(mp);
+	else
+		leave_foreign();
 }
+
+/* A foreign thread that has entered: is the runtime running? It then is until the thread leaves, or waits
+ * in park, which the runtime's end ends. */
+bool foreign_may(void);
 
 /* The cell of counter number id, below COUNTER_CELLS, on pp, which the caller holds; made if need be, NULL
  * when there is no memory for it. */

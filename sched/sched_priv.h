@@ -56,6 +56,7 @@ struct sched_state {
 
 	alignas(CACHELINE) atm_u64 next_id;
 	atm_u64 foreign_spawns, foreign_readies;
+	atm_u32 foreign_in; /* foreign threads inside the library: the end waits for them */
 	atm_u32 foreign_seen; /* some foreign thread has called in: no deadlock can be proven */
 	int main_result;
 };
@@ -141,6 +142,7 @@ int spawn_main(struct p *pp, void (*fn)(void *), void *arg);
 struct m *park_foreign(struct g *gp, park_commit *commit, void *arg);
 void ready_elsewhere(struct m *mp, struct g *gp); /* bound, locked, foreign, or from a foreign thread */
 void wake_after_foreign(void);
+void foreign_release_all(void); /* the runtime ends: nobody else would wake them */
 struct wend__go **foreign_pending(void); /* WEND_GO requests of the calling thread */
 
 /* ---- trim.c ------------------------------------------------------------------------------------- */

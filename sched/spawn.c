@@ -48,7 +48,7 @@ static noinline struct g *g_alloc_slow(struct p *pp, int cls, int *err)
 		pp->gspare = NULL;
 		got = chain_size();
 	} else {
-		gp = stack_get(cls, pp->refill, &got, err);
+		gp = stack_get(cls, pp->refill < chain_size() ? pp->refill : chain_size(), &got, err);
 		if (!gp)
 			return NULL;
 		if (pp->refill < chain_size())
@@ -178,8 +178,10 @@ static force_inline void publish(struct m *mp, struct g *gp)
 	maybe_wake(pp);
 }
 
-static int refused(void)
+/* For a foreign thread that has come in when the runtime was not running. */
+static cold int refused(void)
 {
+	leave_any(NULL);
 	return -EPERM;
 }
 
@@ -188,7 +190,7 @@ static force_inline int spawn(const struct request *rq)
 	struct m *mp = enter();
 	int err = 0;
 
-	if (unlikely(!mp && atm_load_acq(&sched.phase) != PHASE_RUNNING))
+	if (unlikely(!mp && !foreign_may()))
 		return refused();
 
 	struct g *gp = prepare(mp, rq, &err);
@@ -308,7 +310,16 @@ void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 	};
 
 	*list = req->up;
-	if (unlikely(!mp && atm_load_acq(&sched.phase) != PHASE_RUNNING)) {
+	/* The arguments lie on the new stack twice: kept, and as passed. */
+	if (unlikely(req->stack_bytes > stack_class_size(rq.cls) / 8)) {
+		rq.cls = stack_class(2 * req->stack_bytes + stack_class_size(rq.cls));
+		if (rq.cls < 0) {
+			req->err = -EINVAL;
+			leave_any(mp);
+			return;
+		}
+	}
+	if (unlikely(!mp && !foreign_may())) {
 		req->err = refused();
 		return;
 	}
@@ -348,7 +359,7 @@ void *wend__go_reserve(size_t size, size_t align, void (*run)(void *), const cha
 
 	if (size == 0 || size < stack_class_size(sched.default_class) / 4)
 		rq.cls = sched.default_class;
-	if (rq.cls >= 0 && (mp || atm_load_acq(&sched.phase) == PHASE_RUNNING))
+	if (rq.cls >= 0 && (mp || foreign_may()))
 		gp = prepare(mp, &rq, &err);
 	leave_any(mp);
 	if (!gp)

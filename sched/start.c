@@ -159,6 +159,7 @@ static void stop_begin(void)
 	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
 		ec_inc(&mp->ec);
 	unlock(&sched.lock);
+	foreign_release_all();
 }
 
 static bool everybody_gone(const struct m *but)
@@ -228,7 +229,7 @@ static int stop_finish(struct m *mine)
 	int64_t end = clock_now() + sched.knobs.stop_ms * 1000000;
 	struct timespec nap = {0, 20000};
 
-	while (!everybody_gone(mine)) {
+	while (!everybody_gone(mine) || atm_load_acq(&sched.foreign_in)) {
 		if (clock_now() >= end) {
 			say_too_long();
 			atm_store_rel(&sched.phase, PHASE_WEDGED);
@@ -346,8 +347,10 @@ int wend_start(const struct wend_config *cfg)
 	if (!mp)
 		rc = -ENOMEM;
 	if (rc == 0) {
+		struct p *pp = first_p(); /* before anybody else can take it */
+
 		atm_store_rel(&sched.phase, PHASE_RUNNING);
-		rc = m_start(mp, first_p(), false);
+		rc = m_start(mp, pp, false);
 	}
 	if (rc) {
 		free_everything();

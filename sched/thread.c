@@ -205,6 +205,10 @@ void m_loop(struct m *mp)
 			struct p *pp = mp->p;
 
 			mp->locked_g = NULL;
+			if (!mp->is_caller && mp->picked) { /* chosen to run after it, but not here */
+				requeue(mp, mp->picked);
+				mp->picked = NULL;
+			}
 			mp->p = NULL;
 			if (mp->is_caller) { /* except the one that wend_run was called on */
 				mp->locked_over = false;

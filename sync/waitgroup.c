@@ -28,7 +28,8 @@ static noinline void release(uint32_t index)
 	bool inside = mp && atm_load_rlx(&mp->in_rt);
 
 	mp = enter();
-
+	if (!mp && !foreign_may()) /* the runtime has ended meanwhile, and with it who waited */
+		index = 0;
 	while (index) {
 		struct g *gp = stack_by_index(index);
 
