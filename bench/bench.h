@@ -33,7 +33,8 @@ typedef struct bench bench;
 enum bench_placement {
 	BENCH_FREE,      /* wherever the kernel likes */
 	BENCH_SAME_CPU,  /* all on one CPU */
-	BENCH_TWO_CPUS,  /* thread i on allowed CPU i; skipped, with the reason, on one CPU */
+	BENCH_TWO_CPUS,  /* on two CPUs in turn; skipped, with the reason, where one is allowed */
+	BENCH_ALL_CPUS,  /* thread i on allowed CPU i, round and round */
 	BENCH_PLACEMENTS /* how many there are */
 };
 
@@ -41,6 +42,8 @@ enum bench_flags {
 	BENCH_MANUAL_TIME = 1, /* the body reports its time with bench_time */
 	BENCH_ONCE = 2,        /* one batch of one operation per repetition: long programs */
 	BENCH_FULL_ONLY = 4,   /* only under BENCH=full */
+	BENCH_CROWD = 8,       /* makes hundreds of threads: measured when nothing else can suffer */
+	BENCH_MANY_PROCS = 16, /* only where bench_procs() is three or more: two have their own row */
 };
 
 /* How a counter is shown. */

@@ -28,9 +28,19 @@ int host_place(enum bench_placement where, int i)
 	return place_bind(&place, place_cpu(&place, where, i));
 }
 
+const struct place *host_map(void)
+{
+	return &place;
+}
+
 int host_cpus(void)
 {
 	return place.n;
+}
+
+int host_cores(void)
+{
+	return place.cores;
 }
 
 /* The number behind `key` at the start of a line of a /proc file; 0 if there is none. */

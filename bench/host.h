@@ -11,8 +11,12 @@
 
 #include <stdint.h>
 
-/* How many CPUs the program was allowed at its start. */
+struct place;
+
+/* The CPUs that the program was allowed at its start; how many, and on how many cores. */
+const struct place *host_map(void);
 int host_cpus(void);
+int host_cores(void);
 /* Why this placement cannot be had here, or NULL. */
 const char *host_missing(enum bench_placement where);
 /* Puts the calling thread where thread i of that placement runs; 0 or a negative errno. */

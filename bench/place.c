@@ -61,6 +61,8 @@ int place_cpu(const struct place *p, enum bench_placement where, int i)
 	case BENCH_SAME_CPU:
 		return p->cpu[0];
 	case BENCH_TWO_CPUS:
+		return p->cpu[i % 2 % p->n];
+	case BENCH_ALL_CPUS:
 		return p->cpu[i % p->n];
 	default:
 		return -1;
@@ -74,7 +76,7 @@ const char *place_missing(const struct place *p, enum bench_placement where)
 
 const char *place_name(enum bench_placement where)
 {
-	static const char *const name[BENCH_PLACEMENTS] = {"free", "same-cpu", "two-cpus"};
+	static const char *const name[BENCH_PLACEMENTS] = {"free", "same-cpu", "two-cpus", "all-cpus"};
 
 	return where < BENCH_PLACEMENTS ? name[where] : "?";
 }

@@ -9,10 +9,6 @@
 
 #include "bench/bench.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define PLACE_MAX 1024
 
 /* The allowed CPUs: first one of each core, in ascending order, then their siblings. */
@@ -37,7 +33,4 @@ const char *place_name(enum bench_placement where);
  * -EXDEV when the call succeeded and the thread still runs elsewhere. */
 int place_bind(const struct place *p, int cpu);
 
-#ifdef __cplusplus
-}
-#endif
 #endif
