@@ -22,7 +22,7 @@ static void pair_child(void *arg)
 
 	wend_waitgroup_done(&p->first);
 	wend_waitgroup_wait(&p->second);
-	__atomic_add_fetch(&p->exited, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&p->exited, 1, __ATOMIC_ACQ_REL);
 }
 
 CO_TEST(waits_until_all_are_done_and_can_be_used_again)
@@ -36,11 +36,11 @@ CO_TEST(waits_until_all_are_done_and_can_be_used_again)
 			CHECK_EQ(wend_go(pair_child, &p), 0);
 		wend_waitgroup_wait(&p.first);
 		for (int i = 0; i < N; i++) {
-			CHECK_MSG(__atomic_load_n(&p.exited, __ATOMIC_RELAXED) == 0,
+			CHECK_MSG(__atomic_load_n(&p.exited, __ATOMIC_ACQUIRE) == 0,
 					  "WaitGroup released a waiter too soon");
 			wend_waitgroup_done(&p.second);
 		}
-		while (__atomic_load_n(&p.exited, __ATOMIC_RELAXED) != N)
+		while (__atomic_load_n(&p.exited, __ATOMIC_ACQUIRE) != N)
 			wend_yield();
 	}
 }
@@ -108,7 +108,7 @@ static void wait_child(void *arg)
 	struct pair *p = arg;
 
 	wend_waitgroup_wait(&p->first);
-	__atomic_add_fetch(&p->exited, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&p->exited, 1, __ATOMIC_ACQ_REL);
 	wend_waitgroup_done(&p->second);
 }
 
@@ -126,10 +126,10 @@ CO_TEST(all_waiters_are_released)
 	wend_waitgroup_done(&p.first);
 	for (int i = 0; i < 100; i++)
 		wend_yield();
-	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_RELAXED), 0);
+	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_ACQUIRE), 0);
 	wend_waitgroup_done(&p.first);
 	wend_waitgroup_wait(&p.second);
-	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_RELAXED), WAITERS);
+	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_ACQUIRE), WAITERS);
 }
 
 static int plain;
@@ -160,7 +160,7 @@ static void *thread_waits(void *arg)
 	struct pair *p = arg;
 
 	wend_waitgroup_wait(&p->first);
-	__atomic_add_fetch(&p->exited, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&p->exited, 1, __ATOMIC_ACQ_REL);
 	wend_waitgroup_done(&p->second);
 	return NULL;
 }
@@ -176,10 +176,10 @@ CO_TEST(foreign_threads_wait)
 		CHECK(pthread_create(&t[i], NULL, thread_waits, &p) == 0);
 	CHECK_EQ(wend_go(wait_child, &p), 0); /* beside a coroutine */
 	TEST_SLEEP_MS(20);
-	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_RELAXED), 0);
+	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_ACQUIRE), 0);
 	wend_waitgroup_done(&p.first);
 	wend_waitgroup_wait(&p.second);
-	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_RELAXED), 5);
+	CHECK_EQ(__atomic_load_n(&p.exited, __ATOMIC_ACQUIRE), 5);
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 }
