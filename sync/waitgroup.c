@@ -21,44 +21,54 @@ static inline int32_t count_of(uint64_t state)
 	return (int32_t)(state >> 32);
 }
 
-/* Also from a coroutine's end, which is inside the runtime already: it must not be left then. */
-static noinline void release(uint32_t index)
+static void release(struct m *mp, uint32_t index)
 {
-	struct m *mp = getm();
-	bool inside = mp && atm_load_rlx(&mp->in_rt);
-
-	mp = enter();
-	if (!mp && !foreign_may()) /* the runtime has ended meanwhile, and with it who waited */
-		index = 0;
 	while (index) {
 		struct g *gp = stack_by_index(index);
 
 		index = (uint32_t)(uintptr_t)gp->link; /* read before it can run and wait elsewhere */
 		ready(mp, gp);
 	}
+}
+
+/* The change that releases the waiters, and changes that are wrong. A foreign thread must be inside before
+ * the waiters can go on and end the runtime; a coroutine that ends (wend_waitgroup_go) is inside already
+ * and must not leave. */
+static noinline void add_slow(wend_waitgroup *wg, int delta)
+{
+	struct m *mp = getm();
+	bool inside = mp && atm_load_rlx(&mp->in_rt);
+	uint64_t state;
+	int64_t n;
+
+	mp = enter();
+	do {
+		state = atm_load_rlx(&wg->wend__state); /* rlx: the CAS decides */
+		n = (int64_t)count_of(state) + delta;
+		if (n < 0)
+			wend__panic("sync: negative WaitGroup counter");
+		if (n > INT32_MAX)
+			wend__panic("sync: WaitGroup counter overflow");
+	} while (!atm_cas_sc(&wg->wend__state, state, n == 0 ? 0 : (uint64_t)n << 32 | (uint32_t)state)); /* W1 */
+	if (n == 0 && (mp || foreign_may())) /* else the runtime has ended, and with it who waited */
+		release(mp, (uint32_t)state);
 	if (!inside)
 		leave_any(mp);
 }
 
 static force_inline void add(wend_waitgroup *wg, int delta)
 {
-	uint64_t state = atm_load_rlx(&wg->wend__state); /* rlx: the CAS decides */
-
 	race_release(wg);
 	for (;;) {
+		uint64_t state = atm_load_rlx(&wg->wend__state); /* rlx: the CAS decides */
 		int64_t n = (int64_t)count_of(state) + delta;
-		uint64_t next = n == 0 ? 0 : (uint64_t)n << 32 | (uint32_t)state;
 
-		if (unlikely(n < 0))
-			wend__panic("sync: negative WaitGroup counter");
-		if (unlikely(n > INT32_MAX))
-			wend__panic("sync: WaitGroup counter overflow");
-		if (likely(atm_cas_sc(&wg->wend__state, state, next))) { /* W1 */
-			if (n == 0 && (uint32_t)state)
-				release((uint32_t)state);
+		if (unlikely(n < 0 || n > INT32_MAX || (n == 0 && (uint32_t)state))) {
+			add_slow(wg, delta);
 			return;
 		}
-		state = atm_load_rlx(&wg->wend__state);
+		if (likely(atm_cas_sc(&wg->wend__state, state, (uint64_t)n << 32 | (uint32_t)state))) /* W1 */
+			return;
 	}
 }
 

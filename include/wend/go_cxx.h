@@ -7,7 +7,7 @@
 #ifndef WEND_GO_CXX_H
 #define WEND_GO_CXX_H
 
-#include <wend/types.h>
+#include <wend/go.h>
 
 #include <cerrno>
 #include <functional>
