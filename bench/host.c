@@ -93,6 +93,50 @@ static void tighten(uint64_t *room, const char **why, uint64_t limit, uint64_t u
 	}
 }
 
+/* The group's folder and those above it, up to the root of the hierarchy. */
+static void tighten_by_cgroup(uint64_t *room, const char **why, const char *root, const char *group)
+{
+	char dir[256], path[320];
+	char *end;
+
+	snprintf(dir, sizeof dir, "%s%s", root, strcmp(group, "/") == 0 ? "" : group);
+	for (;;) {
+		uint64_t limit, used;
+
+		snprintf(path, sizeof path, "%s/pids.max", dir);
+		limit = proc_number(path, "");
+		snprintf(path, sizeof path, "%s/pids.current", dir);
+		used = proc_number(path, "");
+		tighten(room, why, limit, used, "pids.max of the cgroup");
+		end = strrchr(dir, '/');
+		if (!end || (size_t)(end - dir) < strlen(root))
+			return;
+		*end = '\0';
+	}
+}
+
+static void tighten_by_cgroups(uint64_t *room, const char **why)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/cgroup", "re");
+
+	/* "0::/path" in version 2, "7:pids:/path" in version 1 */
+	while (f && fgets(line, sizeof line, f)) {
+		char *names = strchr(line, ':'), *group = names ? strchr(names + 1, ':') : NULL;
+
+		if (!group)
+			continue;
+		*group++ = '\0';
+		group[strcspn(group, "\n")] = '\0';
+		if (strcmp(names, ":") == 0)
+			tighten_by_cgroup(room, why, "/sys/fs/cgroup", group);
+		else if (strstr(names, "pids"))
+			tighten_by_cgroup(room, why, "/sys/fs/cgroup/pids", group);
+	}
+	if (f)
+		fclose(f);
+}
+
 uint64_t host_thread_room(const char **why)
 {
 	/* /proc/loadavg ends with "running/all last-pid": all counts every thread of this pid space. */
@@ -114,8 +158,7 @@ uint64_t host_thread_room(const char **why)
 			"kernel.threads-max");
 	/* Stack and guard are a mapping each. */
 	tighten(&room, why, proc_number("/proc/sys/vm/max_map_count", "") / 2, 0, "vm.max_map_count");
-	tighten(&room, why, proc_number("/sys/fs/cgroup/pids.max", ""),
-			proc_number("/sys/fs/cgroup/pids.current", ""), "pids.max of the cgroup");
+	tighten_by_cgroups(&room, why);
 	return room;
 }
 

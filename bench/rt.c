@@ -58,10 +58,10 @@ static void drive(void *arg)
 
 /* The runtime must see the CPUs of the process, not the one that this thread may be pinned to: its
  * threads inherit the mask, and it may read the topology now. */
-static int start(bench *b, const struct rt_row *row)
+static int start(bench *b, const struct rt_row *row, int procs)
 {
 	wend_config cfg = {
-		.maxprocs = row->procs,
+		.maxprocs = procs,
 		.knobs = row->place == BENCH_FREE ? "pin=none" : "pin=compact",
 	};
 	int rc;
@@ -71,9 +71,9 @@ static int start(bench *b, const struct rt_row *row)
 	host_place(row->place, 0);
 	if (rc != 0) {
 		bench_fail(b, "wend_start: %s", strerror(-rc));
-	} else if (wend_maxprocs(0) != row->procs) {
+	} else if (wend_maxprocs(0) != procs) {
 		bench_skip(b, "the environment sets %d P's, this row needs %d", wend_maxprocs(0),
-				   row->procs);
+				   procs);
 		wend_stop();
 		rc = -1;
 	}
@@ -83,18 +83,18 @@ static int start(bench *b, const struct rt_row *row)
 void rt_bench(bench *b)
 {
 	const struct rt_row *row = bench_user(b);
-	struct rt rt = {.b = b, .row = row};
+	struct rt rt = {.b = b, .row = row, .procs = row->procs ? row->procs : bench_procs()};
 	int rc;
 
 	if (host_missing(row->place)) {
 		bench_skip(b, "%s", host_missing(row->place));
 		return;
 	}
-	if (row->procs > bench_procs()) {
-		bench_skip(b, "needs %d P's, %d may be used", row->procs, bench_procs());
+	if (rt.procs > bench_procs()) {
+		bench_skip(b, "needs %d P's, %d may be used", rt.procs, bench_procs());
 		return;
 	}
-	if (start(b, row) != 0)
+	if (start(b, row, rt.procs) != 0)
 		return;
 	while ((rt.n = bench_next(b)) != 0) {
 		if (rt_ok(&rt, wend_waitgroup_go(&rt.over, drive, &rt), "wend_waitgroup_go"))
@@ -140,7 +140,7 @@ void rt_crowd(struct rt *rt, size_t count, bool spread, uint64_t n, void (*fn)(s
 	}
 	wend_waitgroup_add(&crowd.gate, 1);
 	for (size_t i = 0; i < count && !rt_failed(rt); i++) {
-		wend_attr attr = {.on_p = spread ? 1 + (int)(i % (size_t)rt->row->procs) : 0};
+		wend_attr attr = {.on_p = spread ? 1 + (int)(i % (size_t)rt->procs) : 0};
 
 		places[i] = (struct place_in_crowd){
 			.member = {.rt = rt, .index = i, .n = n / count + (i < n % count)}, .crowd = &crowd};

@@ -24,7 +24,7 @@
 struct rt;
 
 struct rt_row {
-	int procs;
+	int procs; /* 0: as many as bench_procs() says */
 	enum bench_placement place; /* BENCH_FREE: P's float; else they are pinned, compact */
 	void (*body)(struct rt *rt, uint64_t n);
 };
@@ -32,6 +32,7 @@ struct rt_row {
 struct rt {
 	bench *b; /* only while the body is the one coroutine that uses it */
 	const struct rt_row *row;
+	int procs;          /* how many P's it runs on */
 	uint64_t n;         /* operations of this batch */
 	uint64_t start, ns; /* clock when timing began, and how long; ns 0: until the body returns */
 	wend_waitgroup over;
@@ -44,6 +45,10 @@ struct rt {
 	static struct rt_row rt_row_##ident = {.procs = (p), .place = (where), .body = (fn)};         \
 	BENCH_NAMED(ident, str, .run = rt_bench, .user = &rt_row_##ident, .placement = (where),       \
 				.flags = BENCH_MANUAL_TIME | (extra), __VA_ARGS__)
+
+/* A row on as many P's as bench_procs() says, from three on. */
+#define RT_BENCH_PN(ident, str, fn, extra, ...)                                                   \
+	RT_BENCH_FLAGS(ident, str, 0, BENCH_ALL_CPUS, fn, BENCH_MANY_PROCS | (extra), __VA_ARGS__)
 
 /* The run function of all these rows. */
 void rt_bench(bench *b);

@@ -218,8 +218,13 @@ static void thread_stack(bench *b)
 	struct deep deep = {0};
 	pthread_attr_t attr;
 	pthread_t thread;
+	const char *why;
 	int rc;
 
+	if (host_thread_room(&why) < 2 * COUNT) {
+		bench_skip(b, "%d threads are too near the limit (%s)", COUNT, why);
+		return;
+	}
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, DEEP_STACK);
 	while (bench_next(b) != 0) {
@@ -239,4 +244,4 @@ static void thread_stack(bench *b)
 	pthread_attr_destroy(&attr);
 }
 BENCH_NAMED(claim_stack_thread, "claims/stack_thread", .run = thread_stack,
-			.flags = BENCH_MANUAL_TIME | BENCH_ONCE)
+			.flags = BENCH_MANUAL_TIME | BENCH_ONCE | BENCH_CROWD)

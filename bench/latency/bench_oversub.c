@@ -104,7 +104,7 @@ static void member_turns(struct rt_member *m)
 
 static void coroutines(struct rt *rt, uint64_t n)
 {
-	size_t count = (size_t)rt->row->procs * PER_CPU;
+	size_t count = (size_t)rt->procs * PER_CPU;
 
 	crew = hire(count, n, wend_yield);
 	if (!crew) {

@@ -4,7 +4,8 @@
  * ended: time and memory per coroutine and per thread, what is left afterwards, and where each
  * kind stops and why; and the time of a page's first touch, below which none of it can be. It
  * never endangers the machine: coroutines up to half of the memory that is free; threads up to
- * half of the room that the tightest limit leaves and half of that memory.
+ * half of the room that the tightest limit leaves and half of that memory, and no more than 2000
+ * unless the run is a full one.
  */
 #include "bench/host.h"
 #include "bench/rt.h"
@@ -227,7 +228,7 @@ out:
 }
 #define THREADS(ident, str, k, extra)                                                             \
 	BENCH_NAMED(ident, str, .run = threads, .args = {{k}}, .nargs = 1,                            \
-				.flags = BENCH_MANUAL_TIME | BENCH_ONCE | (extra))
+				.flags = BENCH_MANUAL_TIME | BENCH_ONCE | BENCH_CROWD | (extra))
 THREADS(thread_parked, "thread/create_parked", 2000, 0)
 THREADS(thread_parked_full, "thread/create_parked", 40000, BENCH_FULL_ONLY)
 THREADS(claim_threads, "claims/create_many_threads", 2000, 0)

@@ -75,6 +75,8 @@ static void fork_join(struct rt *rt, uint64_t n)
 }
 RT_BENCH(fib_row, "fib", 1, BENCH_SAME_CPU, fork_join, .args = {{25}}, .nargs = 1)
 RT_BENCH(fib_row_p2, "fib_p2", 2, BENCH_TWO_CPUS, fork_join, .args = {{25}}, .nargs = 1)
+RT_BENCH_PN(fib_row_pn, "fib_pn", fork_join, 0, .args = {{25}}, .nargs = 1,
+			.baseline = "fib/25")
 
 static void serial(bench *b)
 {

@@ -74,3 +74,5 @@ RT_BENCH_FLAGS(skynet_row, "skynet", 1, BENCH_SAME_CPU, skynet, BENCH_ONCE, .arg
 			   .nargs = 1)
 RT_BENCH_FLAGS(skynet_row_p2, "skynet_p2", 2, BENCH_TWO_CPUS, skynet, BENCH_ONCE,
 			   .args = {{1000000}}, .nargs = 1)
+RT_BENCH_PN(skynet_row_pn, "skynet_pn", skynet, BENCH_ONCE, .args = {{1000000}}, .nargs = 1,
+			.baseline = "skynet/1000000")

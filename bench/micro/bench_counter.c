@@ -40,13 +40,15 @@ static void add_member(struct rt_member *m)
  * two threads of the baseline: the same as alone if the P's do not disturb each other. */
 static void add_shared(struct rt *rt, uint64_t n)
 {
-	uint64_t procs = (uint64_t)rt->row->procs;
+	uint64_t procs = (uint64_t)rt->procs;
 
 	rt_crowd(rt, procs, true, n * procs, add_member);
 	finish(rt, n * procs);
 }
 RT_BENCH(counter_add_shared, "counter/add_shared", 2, BENCH_TWO_CPUS, add_shared,
 		 .baseline = "atomics/xadd_shared/threads:2")
+RT_BENCH_PN(counter_add_shared_pn, "counter/add_shared_pn", add_shared, 0,
+			.baseline = "counter/add")
 
 static void load(struct rt *rt, uint64_t n)
 {

@@ -51,6 +51,7 @@ RT_BENCH(spawn_batch, "spawn/join_batch", 1, BENCH_SAME_CPU, join_batch,
 		 .baseline = "thread/create_join_batch")
 RT_BENCH(spawn_batch_p2, "spawn/join_batch_p2", 2, BENCH_TWO_CPUS, join_batch,
 		 .baseline = "thread/create_join_batch")
+RT_BENCH_PN(spawn_batch_pn, "spawn/join_batch_pn", join_batch, 0, .baseline = "spawn/join_batch")
 
 static wend_waitgroup macro_over;
 static atm_u32 macro_sum;

@@ -17,5 +17,7 @@ static void crowd_yields(struct rt *rt, uint64_t n)
 }
 RT_BENCH(yield, "yield", 1, BENCH_SAME_CPU, crowd_yields, .args = {{2}, {1000}}, .nargs = 2,
 		 .baseline = "thread/yield")
+RT_BENCH_PN(yield_pn, "yield_pn", crowd_yields, 0, .args = {{1000}}, .nargs = 1,
+			.baseline = "yield/1000")
 RT_BENCH(yield_p2, "yield_p2", 2, BENCH_TWO_CPUS, crowd_yields, .args = {{2}, {1000}}, .nargs = 2,
 		 .baseline = "thread/yield")

@@ -60,8 +60,9 @@ static void create_join_batch(bench *b)
 		create_join(b, BATCH);
 }
 BENCH_NAMED(create_batch, "thread/create_join_batch", .run = create_join_batch,
-			.placement = BENCH_SAME_CPU)
-BENCH_NAMED(create_batch_free, "thread/create_join_batch_free", .run = create_join_batch)
+			.placement = BENCH_SAME_CPU, .flags = BENCH_CROWD)
+BENCH_NAMED(create_batch_free, "thread/create_join_batch_free", .run = create_join_batch,
+			.flags = BENCH_CROWD)
 
 /* A pool: as many threads as CPUs, one bounded queue under a mutex, a condition for "not empty" and
  * one for "room or done". */

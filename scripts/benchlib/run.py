@@ -11,6 +11,11 @@ import sys
 import tempfile
 import time
 
+from . import stats
+
+# Rounds that every row should get, and a slow one.
+ENOUGH, SLOW_ENOUGH = 5, 3
+
 
 class Row:
     """One row of the report and everything it measured."""
@@ -87,7 +92,7 @@ class GoSource:
         self.program, self.procs = program, procs
 
     def list(self, env):
-        out = subprocess.run([self.program, "-list"], env=env, capture_output=True, text=True,
+        out = subprocess.run([self.program, "-list", *self.flags()], env=env, capture_output=True, text=True,
                              timeout=60, check=True).stdout
         rows = []
         for name in out.split():
@@ -95,8 +100,12 @@ class GoSource:
         return rows
 
     def command(self, row, scratch, min_time):
-        cmd = [self.program, "-rows", "^" + re.escape(row.name) + "$", "-json"]
-        return cmd + (["-procs", str(self.procs)] if self.procs else [])
+        # The flag is the time of the last batch; finding its size takes about half as long again.
+        return [self.program, "-rows", "^" + re.escape(row.name) + "$", "-json", "-target",
+                "%.1f" % (min_time * 1400), *self.flags()]
+
+    def flags(self):
+        return ["-procs", str(self.procs)] if self.procs else []
 
     def parse(self, scratch, stdout):
         lines = [line for line in stdout.splitlines() if line.startswith("{")]
@@ -140,29 +149,70 @@ class Plan:
         self.full = full
         self.budget = budget or (1020 if full else 140)
         n = max(1, len(rows))
-        self.rounds = max(5, min(20 if full else 10, int(self.budget / (n * 0.35))))
+        self.rounds = max(ENOUGH, min(20 if full else 10, int(self.budget / (n * 0.35))))
         per_run = self.budget / (n * self.rounds)
         # google-benchmark spends about as much again on finding the number of iterations.
         self.min_time = min(1.0 if full else 0.25, max(0.01, (per_run - 0.03) / 2.2))
         self.timeout = timeout or (300 if full else 60)
         # A slow row may have this much of the budget; its rounds are fewer.
         self.share = 2 * self.budget / n
+        # What is still missing of every row's least number of rounds may take a little more.
+        self.limit = 1.1 * self.budget
+
+    def least(self, row):
+        """The rounds that a row gets unless the time is over: five, three if it is slow."""
+        return SLOW_ENOUGH if row.seconds and max(row.seconds) > 1.5 * self.share else ENOUGH
 
     def adapt(self, rows, left):
-        """After a round: shorter runs, if the time left does not pay three rounds of all."""
-        rows = [r for r in rows if self.wants(r, 1)]
-        need = 2 * sum(max(r.seconds) for r in rows if r.seconds)
-        if need > left > 0:
-            self.min_time = max(0.01, self.min_time * left / need)
+        """After a round: shorter runs, if the time left does not pay the least rounds of all."""
+        fixed = bendable = 0
+        for r in rows:
+            missing = self.least(r) - len(r.seconds)
+            if not r.seconds or missing <= 0 or not self.wants(r, len(r.seconds)):
+                continue
+            cost = missing * stats.median(r.seconds)
+            # Starting and ending a process takes its time, however short the row is.
+            start = cost if r.definition.get("once") else min(cost, missing * 0.02)
+            fixed += start
+            bendable += cost - start
+        if fixed + bendable > left and bendable:
+            part = max(0.1, (left - fixed) / bendable)
+            self.min_time = max(0.005, self.min_time * min(1.0, part))
 
     def wants(self, row, round_):
-        """Whether a row that took so long is worth another round; three are had at any price that
-        the budget can pay."""
+        """Whether a row that took so long is worth another round."""
         if row.status in ("skip", "fail"):
             return False
-        if round_ < 3 or not row.seconds:
+        if round_ < self.least(row) or not row.seconds:
             return True
         return sum(row.seconds) + max(row.seconds) <= self.share
+
+    def pays(self, row, round_, took):
+        """Whether there is time for it, `took` seconds after the start."""
+        if round_ == 0:
+            return True
+        guess = max(row.seconds) if row.seconds else 0
+        return took + guess <= (self.limit if round_ < self.least(row) else self.budget)
+
+
+def runnable():
+    """How many threads of the machine run or could; None if the kernel does not tell."""
+    try:
+        with open("/proc/loadavg", encoding="ascii") as f:
+            return int(f.read().split()[3].split("/")[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def settle(before, limit=5.0):
+    """Waits, some seconds at most, until no more threads are runnable than `before`: the threads of a
+    row that made many must not slow the next row down."""
+    end = time.monotonic() + limit
+    while before is not None and time.monotonic() < end:
+        now = runnable()
+        if now is None or now <= before + 1:
+            return
+        time.sleep(0.02)
 
 
 class Progress:
@@ -269,14 +319,15 @@ def measure(rows, plan, env, cpus, progress=None, rng=None):
     with tempfile.TemporaryDirectory(prefix="wend-bench-") as tmp:
         try:
             for n in range(plan.rounds):
-                if n == 1:
+                if n:
                     plan.adapt(rows, plan.budget - (time.monotonic() - start))
                 todo = [r for r in rows if plan.wants(r, n)]
                 rng.shuffle(todo)
+                # Stable: what makes hundreds of threads comes last, where nobody has to follow it.
+                todo.sort(key=lambda r: bool(r.definition.get("crowd")))
                 for i, row in enumerate(todo):
                     took = time.monotonic() - start
-                    guess = max(row.seconds) if row.seconds else 0
-                    if n and took + guess > plan.budget:
+                    if not plan.pays(row, n, took):
                         progress.done += 1
                         continue
                     each = took / progress.done if progress.done else 0
@@ -284,9 +335,11 @@ def measure(rows, plan, env, cpus, progress=None, rng=None):
                                each * (len(todo) - i + (plan.rounds - n - 1) * len(todo)))
                     progress.show(row, n, left if each else plan.budget)
                     begun = n + 1
-                    before = time.monotonic()
+                    before, calm = time.monotonic(), runnable()
                     data = run_once(row, plan.min_time, plan.timeout, env, cpus, tmp)
                     record(row, n, data, time.monotonic() - before)
+                    if row.definition.get("crowd"):
+                        settle(calm)
                     progress.done += 1
         except KeyboardInterrupt:
             progress.end()

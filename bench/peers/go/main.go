@@ -25,7 +25,7 @@ import (
 // precedes them (starting 1000 goroutines, say) stays outside.
 type row struct {
 	name  string
-	procs int // GOMAXPROCS; 0: the -procs flag
+	procs int // GOMAXPROCS
 	body  func(r *result, n int) time.Duration
 	fixed int // operations, when calibrating makes no sense
 }
@@ -38,8 +38,6 @@ type result struct {
 	Clock     string             `json:"clock"`
 	Extra     map[string]float64 `json:"extra"`
 }
-
-const target = 300 * time.Millisecond
 
 // share splits n operations over k goroutines; the first n%k do one more.
 func share(n, k, i int) int {
@@ -299,15 +297,22 @@ func counterShared(_ *result, n int) time.Duration {
 	})
 }
 
-func rows(full bool) []row {
+// rows lists what may use at most so many Ps: each with one, with two, and, where there may be more,
+// with all of them (_pn).
+func rows(full bool, procs int) []row {
 	parked := 100000
 	if full {
 		parked = 1000000
 	}
 	var all []row
 	both := func(name, args string, body func(*result, int) time.Duration, fixed int) {
-		all = append(all, row{"go/" + name + args, 0, body, fixed},
-			row{"go/" + name + "_p2" + args, 2, body, fixed})
+		all = append(all, row{"go/" + name + args, 1, body, fixed})
+		if procs >= 2 {
+			all = append(all, row{"go/" + name + "_p2" + args, 2, body, fixed})
+		}
+		if procs > 2 {
+			all = append(all, row{"go/" + name + "_pn" + args, procs, body, fixed})
+		}
 	}
 	both("yield", "/2", yielders(2), 0)
 	both("yield", "/1000", yielders(1000), 0)
@@ -318,16 +323,15 @@ func rows(full bool) []row {
 	both("skynet", "/1000000", skynetRow, 1111111)
 	both("ring", "/1000", ring(1000), 0)
 	both("create_parked", "/"+strconv.Itoa(parked), createParked, parked)
-	all = append(all, row{"go/counter_shared", 2, counterShared, 0})
+	if procs >= 2 {
+		all = append(all, row{"go/counter_shared", 2, counterShared, 0})
+	}
 	return all
 }
 
 // run grows n until one batch lasts long enough; that batch is the figure.
-func run(w row, procs int) result {
-	if w.procs != 0 {
-		procs = w.procs
-	}
-	runtime.GOMAXPROCS(procs)
+func run(w row, target time.Duration) result {
+	runtime.GOMAXPROCS(w.procs)
 	runtime.GC() // what an earlier row left behind is not this row's cost
 	r := result{Name: w.name, Placement: "free", Clock: "wall"}
 	n := 1000
@@ -335,7 +339,7 @@ func run(w row, procs int) result {
 		n = w.fixed
 	}
 	for {
-		r.Extra = map[string]float64{"procs": float64(procs)}
+		r.Extra = map[string]float64{"procs": float64(w.procs)}
 		d := w.body(&r, n)
 		r.Ops, r.NsPerOp = n, float64(d)/float64(n)
 		if w.fixed != 0 || d >= target*2/3 {
@@ -355,16 +359,17 @@ func run(w row, procs int) result {
 func main() {
 	pattern := flag.String("rows", ".", "run the rows that match this regular expression")
 	asJSON := flag.Bool("json", false, "one JSON object per line")
-	procs := flag.Int("procs", 1, "GOMAXPROCS of the rows that name none")
+	procs := flag.Int("procs", runtime.NumCPU(), "the greatest GOMAXPROCS, and that of the _pn rows")
+	ms := flag.Float64("target", 300, "milliseconds that a figure is taken over, about")
 	list := flag.Bool("list", false, "only print the rows' names")
 	flag.Parse()
 	match, err := regexp.Compile(*pattern)
-	if err != nil || flag.NArg() > 0 || *procs < 1 {
-		fmt.Fprintln(os.Stderr, "usage: wendbench [-rows REGEX] [-json] [-procs N] [-list]")
+	if err != nil || flag.NArg() > 0 || *procs < 1 || *ms <= 0 {
+		fmt.Fprintln(os.Stderr, "usage: wendbench [-rows REGEX] [-json] [-procs N] [-target MS] [-list]")
 		os.Exit(64)
 	}
 	out := json.NewEncoder(os.Stdout)
-	for _, w := range rows(os.Getenv("BENCH") == "full") {
+	for _, w := range rows(os.Getenv("BENCH") == "full", *procs) {
 		if !match.MatchString(w.name) {
 			continue
 		}
@@ -372,7 +377,7 @@ func main() {
 			fmt.Println(w.name)
 			continue
 		}
-		r := run(w, *procs)
+		r := run(w, time.Duration(*ms*float64(time.Millisecond)))
 		if *asJSON {
 			if err := out.Encode(r); err != nil {
 				fmt.Fprintln(os.Stderr, err)
