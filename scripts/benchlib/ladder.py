@@ -12,12 +12,13 @@ class Rung:
     same. metric says which number of the rows is the figure, unit how it is shown."""
 
     def __init__(self, title, coroutine, thread=None, beside=(), metric="ns_per_op", unit="ns",
-                 thread_metric=None, notes=True):
+                 thread_metric=None, notes=True, if_there=False):
         self.title, self.coroutine, self.thread = title, coroutine, thread
         self.beside = list(beside)
         self.metric, self.unit = metric, unit
         self.thread_metric = thread_metric or metric
         self.notes = notes          # show the rows' labels and tails under the line
+        self.if_there = if_there    # not missed where the machine has no use for the row
 
     def rows(self):
         return [r for r in [self.coroutine, self.thread] + [b[1] for b in self.beside] if r]
@@ -43,6 +44,8 @@ LADDER = [
              [("Go", "go/yield/1000"), ("boost.fiber", "boost/fiber_yield/1000")]),
         Rung("yield, 2, two P's", "yield_p2/2", None, [("Go", "go/yield_p2/2")]),
         Rung("yield, 1000, two P's", "yield_p2/1000", None, [("Go", "go/yield_p2/1000")]),
+        Rung("yield, 1000, all P's", "yield_pn/1000", None, [("Go", "go/yield_pn/1000")],
+             if_there=True),
     ]),
     ("Hand over a token, per hop", [
         Rung("same core, pinned", "handover/same_core", "thread/handover_same_core",
@@ -70,17 +73,24 @@ LADDER = [
               ("TBB tasks", "tbb/spawn_join_batch")]),
         Rung("  two P's", "spawn/join_batch_p2", "thread/create_join_batch_free",
              [("Go", "go/spawn_join_batch_p2"), ("TBB tasks", "tbb/spawn_join_batch_p2")]),
+        Rung("  all P's", "spawn/join_batch_pn", None, [("Go", "go/spawn_join_batch_pn")],
+             if_there=True),
         Rung("create until all parked", "create/parked/*", "thread/create_parked/*",
-             [("Go", "go/create_parked/*"),
-              ("first touch of a page alone", "create/first_touch")]),
+             [("Go", "go/create_parked/*")]),
         Rung("  two P's", "create/parked_p2/*", "thread/create_parked/*",
              [("Go", "go/create_parked_p2/*")]),
+        Rung("  a million", "claims/create_many/*", "claims/create_many_threads/*"),
+        Rung("first touch of a page", "create/first_touch"),
         _memory("wake and end all", "wake_and_end_ns_each"),
     ]),
     ("Memory, per parked coroutine or thread", [
         _memory("resident", "rss_bytes_each", unit="bytes"),
         _memory("page tables", "pte_bytes_each", unit="bytes"),
         _memory("taken from the machine", "machine_bytes_each", unit="bytes"),
+        Rung("resident + page tables", "claims/create_many/*", "claims/create_many_threads/*", (),
+             "counters.rss_bytes_each + counters.pte_bytes_each", "bytes", notes=False),
+        Rung("left after a million", "claims/create_many/*", None, (), "counters.rss_left_bytes",
+             "bytes", notes=False),
         Rung("address space", "claims/stack_coroutine", "claims/stack_thread", (),
              "counters.virtual_bytes_each", "bytes", notes=False),
         Rung("resident, 4 MiB deep", "claims/stack_coroutine", "claims/stack_thread", (),
@@ -97,8 +107,10 @@ LADDER = [
              [("serial", "fib/25_serial"), ("TBB tasks", "tbb/fib"), ("Go", "go/fib/25")]),
         Rung("  two P's", "fib_p2/25", None,
              [("TBB tasks", "tbb/fib_p2"), ("Go", "go/fib_p2/25")]),
+        Rung("  all P's", "fib_pn/25", None, [("Go", "go/fib_pn/25")], if_there=True),
         Rung("skynet, per coroutine", "skynet/*", None, [("Go", "go/skynet/*")]),
         Rung("  two P's", "skynet_p2/*", None, [("Go", "go/skynet_p2/*")]),
+        Rung("  all P's", "skynet_pn/*", None, [("Go", "go/skynet_pn/*")], if_there=True),
         Rung("skynet, seconds in all", "skynet/*", None, [("Go", "go/skynet/*")],
              "counters.seconds", "s", notes=False),
         Rung("turn among 4 a CPU, mean", "oversub/coroutines", "oversub/threads", (), "lat.mean"),
@@ -107,13 +119,14 @@ LADDER = [
     ]),
     ("Run queue and deque, per item", [
         Rung("run queue put + get", "runq/put_get", None,
-             [("Go's algorithm", "runq/go_algorithm"),
-              ("newest first", "runq/put_get_newest")]),
+             [("Go's algorithm", "runq/go_algorithm")]),
+        Rung("  newest first", "runq/put_get_newest"),
         Rung("deque push + pop", "deque/push_pop_asym", None,
-             [("full fences", "deque/push_pop_full"), ("on libck with mfence", "ck/deque_mfence"),
-              ("libck ring, one to one", "ck/ring_spsc"),
+             [("libck ring, one to one", "ck/ring_spsc"),
               ("libck ring, many to many", "ck/ring_mpmc"),
               ("libck stack", "ck/stack_upmc")]),
+        Rung("  full fences", "deque/push_pop_full", None,
+             [("on libck with mfence", "ck/deque_mfence")]),
         Rung("  the last item", "deque/push_pop_last_asym", None,
              [("full fences", "deque/push_pop_last_full")]),
         Rung("  taken from the old end", "deque/push_take_asym", None,
@@ -123,19 +136,20 @@ LADDER = [
              [("full fences", "deque/steal_half_per_item_full")]),
     ]),
     ("Counters and atomics", [
-        Rung("locked add, private (ref)", "atomics/xadd_private", None,
+        Rung("locked add, alone (ref)", "atomics/xadd_private", None,
              [("xchg", "atomics/xchg"),
               ("cas", "atomics/cas"), ("fence", "atomics/fence"),
               ("load", "atomics/load_acq"), ("store", "atomics/store_rel"),
               ("libck spinlock", "ck/spinlock_fas"), ("libck epoch", "ck/epoch")]),
-        Rung("locked add, shared by two", "atomics/xadd_shared/threads:2", None,
+        Rung("locked add, by two", "atomics/xadd_shared/threads:2", None,
              [("alone", "atomics/xadd_shared/threads:1")]),
         Rung("counter add", "counter/add", None, [("read the sum", "counter/load")]),
         Rung("counter add, two P's", "counter/add_shared", None,
              [("Go atomic add", "go/counter_shared"),
               ("locked add", "atomics/xadd_shared/threads:2")]),
-        Rung("enter + leave the runtime", "runtime/enter_leave", None,
-             [("wend_coroutine_id", "runtime/coroutine_id")]),
+        Rung("  all P's", "counter/add_shared_pn", if_there=True),
+        Rung("enter + leave runtime", "runtime/enter_leave"),
+        Rung("wend_coroutine_id", "runtime/coroutine_id"),
         Rung("asymmetric fence, light", "atomics/asym_light", None,
              [("heavy", "atomics/asym_heavy"),
               ("heavy, another CPU busy", "atomics/asym_heavy_peer")]),
@@ -174,7 +188,7 @@ def layout(rows):
             if rung.coroutine in rows or rung.thread in rows:
                 here.append(rung)
                 named.update(rung.rows())
-            else:
+            elif not rung.if_there:
                 absent.append(rung.title if rung.title == above
                               else "%s, %s" % (above, rung.title.strip()))
         if here:

@@ -2,11 +2,11 @@
 """The report, on the terminal and as Markdown; both from the same cells."""
 import textwrap
 
-from . import ladder, stats
+from . import bars, ladder, stats
 
 WIDTH = 100
 UNSTEADY = 0.05     # half the range over the median: the rounds differ by more than 10 %
-PLACES = {"same-cpu": "1 CPU", "two-cpus": "2 CPUs", "free": "free"}
+PLACES = {"same-cpu": "1 CPU", "two-cpus": "2 CPUs", "all-cpus": "n CPUs", "free": "free"}
 SCALES = {
     "ns": ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (0, "ns")),
     "bytes": ((2 ** 30, "GiB"), (2 ** 20, "MiB"), (2 ** 10, "KiB"), (0, "B")),
@@ -64,11 +64,15 @@ def place(row):
 
 
 def where(*rows):
-    """Placement and clock, told twice only where the two sides differ."""
-    seen = list(dict.fromkeys((place(r), r.fact("clock") or "wall") for r in rows if r))
-    if len(seen) == 2 and seen[0][1] == seen[1][1]:
-        return "%s|%s %s" % (seen[0][0], seen[1][0], seen[0][1])
-    return " | ".join("%s %s" % s for s in seen)
+    """Placement, told twice only where the two sides differ, and the clock unless it is the wall's."""
+    seen = []
+    for r in rows:
+        if r:
+            clock = r.fact("clock") or "wall"
+            seen.append(place(r) + ("" if clock == "wall" else " " + clock))
+    seen = list(dict.fromkeys(seen))
+    return "|".join(s.replace(" CPUs", "").replace(" CPU", "") if len(seen) > 1 else s
+                    for s in seen)
 
 
 def figure(row, metric, unit):
@@ -86,7 +90,32 @@ def figure(row, metric, unit):
     return ("~" if s is not None and s > UNSTEADY else "") + show(stats.median(values), unit)
 
 
-def cells(rung, rows):
+def bar_cell(rung, judged):
+    b = judged.get((rung.coroutine, rung.metric))
+    return "%s %s" % (b["word"], bars.bound(b)) if b else ""
+
+
+def bars_text(judged):
+    """One line on all bars: how many are met, and what the others are."""
+    words = [j["word"] for j in judged.values()]
+    out = ["Bars: %d of %d met" % (words.count("met"), len(words))] if words else []
+    for word in ("missed", "open"):
+        texts = ["%s %s" % (row, against(j)) for (row, _), j in judged.items() if j["word"] == word]
+        if texts:
+            out.append("%s: %s" % (word, "; ".join(texts)))
+    return ". ".join(out) + "." if out else ""
+
+
+def against(bar):
+    if bar["value"] is None:
+        return "(%s)" % bar["reason"]
+    text = digits(bar["value"])
+    if bar["interval"] and bar["interval"][0] != bar["interval"][1]:
+        text += " " + bracket(bar["interval"])
+    return "%s against %s" % (text, bars.bound(bar))
+
+
+def cells(rung, rows, judged):
     """A rung's line and what stands under it."""
     co, th = rows.get(rung.coroutine), rows.get(rung.thread)
     r = None
@@ -97,7 +126,7 @@ def cells(rung, rows):
         ref = ladder.ratio(co, rows.get(ladder.REF), rung.metric, "ns_per_op")
     main = [rung.title, figure(co, rung.metric, rung.unit),
             figure(th, rung.thread_metric, rung.unit),
-            show_ratio(r), digits(ref[0]) if ref else "-",
+            show_ratio(r), digits(ref[0]) if ref else "-", bar_cell(rung, judged),
             where(*[x for x in (co, th) if x and x.status == "ok"])]
     under = []
     for label, name in rung.beside:
@@ -153,7 +182,8 @@ def plain_notes(row):
 
 # ---- Terminal ------------------------------------------------------------------------------------
 
-LADDER_COLUMNS = ((28, "<"), (11, ">"), (11, ">"), (23, ">"), (6, ">"), (16, "<"))
+LADDER_COLUMNS = ((26, "<"), (9, ">"), (9, ">"), (21, ">"), (6, ">"), (15, "<"), (8, "<"))
+LADDER_HEAD = ["coroutine", "thread", "thread/coroutine", "x ref", "bar", "where"]
 OTHER_COLUMNS = ((40, "<"), (11, ">"), (23, ">"), (6, ">"), (16, "<"))
 
 
@@ -175,29 +205,31 @@ def heading(text):
     return "---- %s %s" % (text, "-" * max(0, WIDTH - 6 - len(text)))
 
 
-def ladder_text(rows, whole=True):
+def ladder_text(rows, whole=True, judged=None):
+    judged = judged or {}
     sections, others, absent = ladder.layout(rows)
     out = []
     if sections:
         out += ["", heading("Cost ladder: per operation, median of the rounds"), ""]
-        out.append(align(["", "coroutine", "thread", "thread/coroutine [95 %]", "x ref",
-                          "where, clock"], LADDER_COLUMNS))
+        out.append(align([""] + LADDER_HEAD, LADDER_COLUMNS))
     for name, rungs in sections:
         out += ["", name]
         for rung in rungs:
-            main, under = cells(rung, rows)
+            main, under = cells(rung, rows, judged)
             main[0] = "  " + main[0]
             out.append(align(main, LADDER_COLUMNS))
             out += wrapped(under, "      ")
     if others:
         out += ["", heading("Other rows"), ""]
-        out.append(align(["", "figure", "to its baseline [95 %]", "x ref", "where, clock"],
+        out.append(align(["", "figure", "to its baseline [95 %]", "x ref", "where"],
                          OTHER_COLUMNS))
         for name in others:
             if rows[name].status == "ok":
                 out.append(align(plain_line(rows[name], rows), OTHER_COLUMNS))
                 out += wrapped(plain_notes(rows[name]), "      ")
     out += ["", *wrapped(legend(rows), "")]
+    if judged:
+        out += ["", *textwrap.wrap(bars_text(judged), WIDTH, break_on_hyphens=False)]
     out += trouble(rows)
     if absent and whole:
         out += ["", *textwrap.wrap("Rungs without a row in this build: " + "; ".join(absent) + ".",
@@ -209,10 +241,14 @@ def legend(rows):
     ref = rows.get(ladder.REF)
     out = ["~ the rounds differ by more than 10 %",
            "[95 %] interval of the ratio, taken round by round",
-           "beside: ratio to the coroutine's figure",
+           "underneath: ratio to the coroutine's figure",
+           "bar: how good it ought to be, at most; met or missed by the whole interval, else open",
            "1 CPU: all on one CPU, pinned",
            "2 CPUs: pinned to two",
-           "free: not pinned"]
+           "free: not pinned",
+           "1|free: coroutine on one CPU, thread free",
+           "times are wall clock" + (" unless cpu stands there" if any(
+               r.fact("clock") == "cpu" for r in rows.values()) else "")]
     if ref and ref.status == "ok":
         out.insert(1, "ref: a locked add on a private line, %s here" %
                    figure(ref, "ns_per_op", "ns"))
@@ -303,7 +339,7 @@ def table(head, lines):
     return out + ["| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines]
 
 
-def markdown(machine_lines, warnings, missing, rows, judged, run):
+def markdown(machine_lines, warnings, missing, rows, judged, judged_bars, run):
     out = ["# Cost ladder", "", *["    " + x for x in machine_lines], ""]
     if run["interrupted"]:
         out += ["**Interrupted: fewer rounds than planned.**", ""]
@@ -312,15 +348,14 @@ def markdown(machine_lines, warnings, missing, rows, judged, run):
     for name, rungs in sections:
         lines = []
         for rung in rungs:
-            main, under = cells(rung, rows)
+            main, under = cells(rung, rows, judged_bars)
             lines.append(main + ["; ".join(under)])
-        out += ["## " + name, "", *table(["", "coroutine", "thread", "thread/coroutine [95 %]",
-                                          "x ref", "where, clock", "beside"], lines), ""]
+        out += ["## " + name, "", *table([""] + LADDER_HEAD + ["beside"], lines), ""]
     if others:
         lines = [plain_line(rows[n], rows) + ["; ".join(plain_notes(rows[n]))] for n in others]
         out += ["## Other rows", "", *table(["", "figure", "ratio to its baseline [95 %]", "x ref",
-                                             "where, clock", ""], lines), ""]
-    out += ["; ".join(legend(rows)) + ".", ""]
+                                             "where", ""], lines), ""]
+    out += ["; ".join(legend(rows)) + ".", ""] + [bars_text(judged_bars), ""]
     out += [t for t in trouble(rows)] + [""]
     out += ["## Claims", ""]
     for c in judged:
@@ -340,5 +375,5 @@ def markdown(machine_lines, warnings, missing, rows, judged, run):
                       digits(s["ref"]) if s["ref"] else "-", where(r),
                       r.reason or r.fact("label") or ""])
     out += table(["row", "figure", "[95 %]", "rounds", "ratio to its baseline [95 %]", "x ref",
-                  "where, clock", "note"], lines)
+                  "where", "note"], lines)
     return "\n".join(out) + "\n"

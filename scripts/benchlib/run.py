@@ -30,12 +30,12 @@ class Row:
         self.seconds = []           # how long its processes took
 
     def values(self, metric="ns_per_op"):
-        """{round: value}; metric is a path such as counters.bytes or lat.p50."""
+        """{round: value}; metric is a path such as counters.bytes or lat.p50, or a sum of some."""
         out = {}
         for n, data in self.rounds.items():
-            v = find(data, metric)
-            if isinstance(v, (int, float)):
-                out[n] = v
+            v = [find(data, m.strip()) for m in metric.split("+")]
+            if all(isinstance(x, (int, float)) for x in v):
+                out[n] = sum(v)
         return out
 
     def fact(self, key, default=None):
