@@ -127,6 +127,7 @@ static struct g *search(struct m *mp)
 		struct g *gp = steal(pp, stale_known);
 
 		stale_known = false;
+		give_back_if_asked(pp);
 		if (!gp)
 			gp = global_get(pp);
 		if (!gp)

@@ -67,6 +67,7 @@ struct p {
 	/* written by others */
 	alignas(CACHELINE) atm_ptr inbox; /* coroutines bound to this P, made ready elsewhere; LIFO */
 	atm_u32 retire;                   /* maxprocs fell: give the P up at the next chance */
+	atm_u32 flush;                    /* memory is wanted back: give up what is kept for later */
 	enum p_state state;               /* under sched.lock */
 	struct p *link;                   /* list of idle P's; under sched.lock */
 

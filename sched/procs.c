@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "sched/cpus.h"
 #include "sched/sched_priv.h"
 #include "wend/debug.h"
@@ -218,9 +219,30 @@ void wend_stats_read(wend_stats *out)
 void flush_idle_caches(void)
 {
 	lock(&sched.lock);
-	for (struct p *pp = sched.idle_p; pp; pp = pp->link)
+	for (struct p *pp = sched.idle_p; pp; pp = pp->link) {
 		gcache_flush(pp); /* nobody holds it, and nobody can take it now */
+		atm_store_rlx(&pp->flush, 0);
+	}
 	unlock(&sched.lock);
+}
+
+/* P's that are searching or switching answer within microseconds; one that is long in user code does when
+ * it comes by, and what it kept is released the next time. */
+static void ask_for_caches(const struct p *mine)
+{
+	int64_t end = clock_now() + 200000;
+	bool waiting = true;
+
+	for (int i = 0; i < (int)atm_load_acq(&sched.nprocs); i++)
+		if (sched.allp[i] != mine)
+			atm_store_rel(&sched.allp[i]->flush, 1);
+	while (waiting && clock_now() < end) {
+		flush_idle_caches();
+		waiting = false;
+		for (int i = 0; i < (int)atm_load_acq(&sched.nprocs); i++)
+			waiting = waiting || atm_load_acq(&sched.allp[i]->flush);
+		atm_pause();
+	}
 }
 
 size_t wend_release_memory(void)
@@ -230,9 +252,9 @@ size_t wend_release_memory(void)
 	size_t bytes = 0;
 
 	if (mp && mp->p)
-		gcache_flush(mp->p);
+		give_back(mp->p);
 	if (mp || foreign_may()) {
-		flush_idle_caches();
+		ask_for_caches(mp ? mp->p : NULL);
 		bytes = stack_release_all() + trim_parked(SIZE_MAX);
 	}
 	leave_any(mp);

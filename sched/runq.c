@@ -163,6 +163,7 @@ noinline struct g *pick_fair(struct p *pp)
 {
 	pp->fair_in = (int32_t)sched.knobs.global_period;
 	pp->now = clock_coarse();
+	give_back_if_asked(pp);
 	if (unlikely(atm_load_rlx(&pp->retire))) /* rlx: sooner or later */
 		return NULL;
 	for (uint32_t i = 0; i < 4; i++) {

@@ -135,6 +135,22 @@ void g_main(void *carry); /* the first function of each coroutine; carry is the 
 
 void g_free(struct p *pp, struct g *gp);
 void gcache_flush(struct p *pp);
+
+/* Owner: what pp keeps for later and does not need now. */
+static inline void give_back(struct p *pp)
+{
+	gcache_flush(pp);
+	deque_trim(&pp->fresh);
+	deque_trim(&pp->ring);
+}
+
+static inline void give_back_if_asked(struct p *pp)
+{
+	if (unlikely(atm_load_acq(&pp->flush))) {
+		give_back(pp);
+		atm_store_rel(&pp->flush, 0); /* rel: pairs with ask_for_caches */
+	}
+}
 int spawn_main(struct p *pp, void (*fn)(void *), void *arg);
 
 /* ---- foreign.c: threads that are no M --------------------------------------------------------------- */
