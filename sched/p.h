@@ -72,7 +72,7 @@ struct p {
 	struct p *link;                   /* list of idle P's; under sched.lock */
 
 	/* written while the number of P's changes */
-	int cpu;                /* OS index it is pinned to, -1 none, -2 binding does nothing */
+	atm_u32 cpu;            /* int: OS index it is pinned to, -1 none, -2 binding does nothing */
 	atm_ptr victims;        /* struct victims for the present number of P's */
 	struct victims *tables; /* all that were made, one per number of P's; under sched.lock */
 

@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -20,11 +21,12 @@ static atm_u32 cell_rows; /* P numbers that ever were */
 
 struct p *p_make(uint32_t id)
 {
-	struct p *pp = mmap(NULL, sizeof *pp, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct p *pp = aligned_alloc(CACHELINE, sizeof *pp);
 	bool asym = sched.asym;
 
-	if (pp == MAP_FAILED)
+	if (!pp)
 		return NULL;
+	memset(pp, 0, sizeof *pp);
 	if (deque_init(&pp->fresh, 256, asym) != 0 || deque_init(&pp->ring, 256, asym) != 0) {
 		p_free(pp);
 		return NULL;
@@ -35,7 +37,7 @@ struct p *p_make(uint32_t id)
 		atm_store_rel(&cell_rows, id + 1); /* under sched.lock; rel: pairs with counter_cells_sum */
 	pp->rng = 0x9E3779B97F4A7C15ULL * (id + 1);
 	pp->refill = 4;
-	pp->cpu = -1;
+	atm_store_rlx(&pp->cpu, (uint32_t)-1);
 	return pp;
 }
 
@@ -44,7 +46,7 @@ void p_free(struct p *pp)
 	deque_destroy(&pp->fresh);
 	deque_destroy(&pp->ring);
 	topo_forget(pp);
-	munmap(pp, sizeof *pp);
+	free(pp);
 }
 
 /* ---- Number of P's ------------------------------------------------------------------------------ */
@@ -279,7 +281,7 @@ const char *wend_guard_kind(void)
 
 int wend_p_cpu(int p)
 {
-	return p >= 0 && p < (int)atm_load_acq(&sched.nprocs) ? sched.allp[p]->cpu : -1;
+	return p >= 0 && p < (int)atm_load_acq(&sched.nprocs) ? (int)atm_load_rlx(&sched.allp[p]->cpu) : -1;
 }
 
 /* ---- Counter cells ------------------------------------------------------------------------------ */
@@ -327,6 +329,10 @@ bool other_threads(void)
 {
 	DIR *dir = opendir("/proc/self/task");
 	int tasks = 0, ms = 0;
+
+#ifdef WEND_TSAN
+	ms++; /* ThreadSanitizer's own */
+#endif
 
 	if (!dir)
 		return true;

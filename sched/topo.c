@@ -245,7 +245,7 @@ int topo_place(int n)
 	pin = pin_for(n);
 	if (pin != PIN_NONE) {
 		/* P's that stay keep their place: compact goes on from where the first one is. */
-		unsigned first = sched.allp[0]->cpu >= 0 ? pus[0] : here();
+		unsigned first = (int)atm_load_rlx(&sched.allp[0]->cpu) >= 0 ? pus[0] : here();
 
 		topo_choose(topology, pin, first, n, pus);
 	}
@@ -257,8 +257,8 @@ int topo_place(int n)
 		hwloc_obj_t pu = pin == PIN_NONE ? NULL : hwloc_get_obj_by_type(topology, HWLOC_OBJ_PU, pus[i]);
 
 		atm_store_rel(&pp->victims, victims_for(pp, n)); /* rel: the table; pairs with steal */
-		if (pp->cpu != -2)
-			pp->cpu = pu ? (int)pu->os_index : -1;
+		if ((int)atm_load_rlx(&pp->cpu) != -2)
+			atm_store_rlx(&pp->cpu, pu ? pu->os_index : (uint32_t)-1); /* rlx: topo_bind will see it */
 	}
 	return 0;
 }
@@ -303,7 +303,7 @@ static const char *bind_thread(int cpu)
 void topo_bind(struct m *mp, struct p *pp)
 {
 	static atm_u32 said;
-	int cpu = pp->cpu;
+	int cpu = (int)atm_load_rlx(&pp->cpu);
 
 	if (likely(cpu == mp->bound_cpu || cpu == -2))
 		return;
@@ -318,7 +318,7 @@ void topo_bind(struct m *mp, struct p *pp)
 		mp->bound_cpu = cpu;
 		return;
 	}
-	pp->cpu = -2;
+	atm_store_rlx(&pp->cpu, (uint32_t)-2);
 	if (atm_xchg_sc(&said, 1) == 0)
 		fprintf(stderr, "wend: P %u cannot be pinned to CPU %d: %s; it floats. This is said once.\n",
 				pp->id, cpu, wrong);
