@@ -25,7 +25,7 @@
 /* Is there something to take from others? A queue counts from `least` on. */
 static bool work_visible(uint32_t least)
 {
-	uint32_t n = atm_load_rlx(&sched.nprocs);
+	uint32_t n = atm_load_acq(&sched.nprocs);
 
 	if (atm_load_rlx(&sched.global.n))
 		return true;
@@ -50,7 +50,7 @@ static bool is_stale(const struct p *pp, const struct p *victim)
 
 static void look(struct p *pp)
 {
-	uint32_t n = atm_load_rlx(&sched.nprocs);
+	uint32_t n = atm_load_acq(&sched.nprocs);
 
 	for (uint32_t i = 0; i < n; i++)
 		pp->seen_tick[i] = atm_load_rlx(&sched.allp[i]->tick);
@@ -93,7 +93,7 @@ static bool start_search(struct m *mp)
 
 	uint64_t load = atm_load_rlx(&sched.load); /* rlx: a limit that need not be exact */
 
-	if (!policy_may_search(&sched.knobs, load_spinning(load), atm_load_rlx(&sched.nprocs),
+	if (!policy_may_search(&sched.knobs, load_spinning(load), atm_load_acq(&sched.nprocs),
 						   load_idle(load)))
 		return false;
 	atm_add_sc(&sched.load, LOAD_SPIN);
@@ -202,7 +202,7 @@ static bool take_this_p(struct p *pp)
 
 void put_idle_p(struct p *pp)
 {
-	if (pp->id >= atm_load_rlx(&sched.nprocs)) { /* maxprocs fell while we had it */
+	if (pp->id >= atm_load_acq(&sched.nprocs)) { /* maxprocs fell while we had it */
 		pp->state = P_GONE;
 		return;
 	}
@@ -223,7 +223,7 @@ struct p *first_p(void)
 
 static bool anybody_busy(void)
 {
-	return load_idle(atm_load_rlx(&sched.load)) < atm_load_rlx(&sched.nprocs);
+	return load_idle(atm_load_rlx(&sched.load)) < atm_load_acq(&sched.nprocs);
 }
 
 /* Becomes the watcher if there is none and somebody may leave work lying. */
@@ -282,7 +282,7 @@ static bool watch(struct m *mp)
 	uint32_t seen[WEND_P_LIMIT];
 	int64_t interval = policy_watch_next(&sched.knobs, 0, true);
 
-	stale_work(seen, atm_load_rlx(&sched.nprocs));
+	stale_work(seen, atm_load_acq(&sched.nprocs));
 	for (;;) {
 		uint32_t value = ec_value(&mp->ec);
 
@@ -293,11 +293,11 @@ static bool watch(struct m *mp)
 			return false;
 		if (!anybody_busy())
 			return false;
-		if (stale_work(seen, atm_load_rlx(&sched.nprocs))) {
+		if (stale_work(seen, atm_load_acq(&sched.nprocs))) {
 			if (get_up(mp)) {
 				struct p *pp = mp->p;
 
-				for (uint32_t i = 0; i < atm_load_rlx(&sched.nprocs); i++)
+				for (uint32_t i = 0; i < atm_load_acq(&sched.nprocs); i++)
 					pp->seen_tick[i] = seen[i];
 				mp->picked = steal(pp, true);
 				return true;
@@ -526,7 +526,7 @@ struct g *find_work(struct m *mp)
 
 		if (!gp)
 			gp = pick_fair(mp->p);
-		if (!gp && atm_load_rlx(&sched.nprocs) > 1 && start_search(mp))
+		if (!gp && atm_load_acq(&sched.nprocs) > 1 && start_search(mp))
 			gp = search(mp);
 		if (gp) {
 			found_work(mp);

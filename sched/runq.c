@@ -76,7 +76,7 @@ struct g *global_get(struct p *pp)
 		return NULL;
 	lock(&sched.lock);
 	uint32_t queued = atm_load_rlx(&q->n);
-	uint32_t n = queued ? policy_global_batch(queued, atm_load_rlx(&sched.nprocs), BATCH) : 0;
+	uint32_t n = queued ? policy_global_batch(queued, atm_load_acq(&sched.nprocs), BATCH) : 0;
 	struct g *first = q->head, *rest = NULL;
 
 	if (n) {
@@ -180,7 +180,7 @@ noinline struct g *pick_fair(struct p *pp)
 void requeue(struct m *mp, struct g *gp)
 {
 	if (gp->on_p) {
-		uint32_t n = atm_load_rlx(&sched.nprocs); /* rlx: fewer P's than bound to: any will do */
+		uint32_t n = atm_load_acq(&sched.nprocs); /* acq: allp; fewer than it is bound to: any will do */
 		struct p *pp = sched.allp[(uint32_t)(gp->on_p - 1) % n];
 
 		inbox_put(pp, gp);

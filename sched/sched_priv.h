@@ -41,7 +41,7 @@ struct sched_state {
 	atm_u32 trimming;    /* trim.c is at parked stacks: nobody may be made ready */
 	cpu_set_t home_cpus; /* affinity of who started the runtime */
 	atm_u32 phase;
-	atm_u32 nprocs;
+	atm_u32 nprocs; /* read with acquire by who then looks at allp; pairs with procs_resize */
 	struct p *allp[WEND_P_LIMIT]; /* made once, reused when maxprocs rises again; under sched.lock */
 	int nallp;
 
@@ -172,7 +172,7 @@ static force_inline void mark_ready(struct g *gp)
 {
 	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: ordered by T1 */
 	sched_light();                         /* T1 */
-	if (unlikely(atm_load_rlx(&sched.trimming)))
+	if (unlikely(atm_load_acq(&sched.trimming))) /* acq: after 0, the trimmer's looks are over */
 		wait_for_trim();
 }
 
