@@ -46,8 +46,10 @@ def judge(bars, rows, facts):
 
 def bound(judged):
     """The bar as it is shown: 2.8 ns, 0.25 ref, 1.3x P=1."""
-    number = "{:,.10g}".format(judged["bar"])
-    unit = judged["unit"]
-    if unit == "ns" and judged["bar"] >= 1000:
-        number, unit = "%g" % (judged["bar"] / 1000), "us"
+    if judged["unit"] == "ns" and judged["bar"] >= 1000:
+        return "%g us" % (judged["bar"] / 1000)
+    return with_unit("{:,.10g}".format(judged["bar"]), judged["unit"])
+
+
+def with_unit(number, unit):
     return number + (unit if re.match(r"x\b", unit) else " " + unit)

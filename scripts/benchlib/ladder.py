@@ -173,7 +173,7 @@ def resolved(rung, rows):
     if "builtin/" + coroutine in rows:
         beside.append(("on builtin atomics", "builtin/" + coroutine))
     return Rung(rung.title, coroutine, resolve(rung.thread, rows), beside, rung.metric, rung.unit,
-                rung.thread_metric, rung.notes)
+                rung.thread_metric, rung.notes, rung.if_there)
 
 
 def layout(rows):
@@ -194,6 +194,19 @@ def layout(rows):
         if here:
             sections.append((heading, here))
     return sections, [r for r in rows if r not in named], absent
+
+
+def titles(rows):
+    """{(row, metric): the rung's title, with that of the rung it is a part of}."""
+    out = {}
+    for _, rungs in LADDER:
+        above = ""
+        for rung in rungs:
+            title = rung.title.strip()
+            above = above if rung.title.startswith(" ") else title
+            out[(resolve(rung.coroutine, rows), rung.metric)] = (
+                title if title == above else "%s, %s" % (above, title))
+    return out
 
 
 def ratio(top, bottom, top_metric="ns_per_op", bottom_metric=None):

@@ -95,24 +95,29 @@ def bar_cell(rung, judged):
     return "%s %s" % (b["word"], bars.bound(b)) if b else ""
 
 
-def bars_text(judged):
-    """One line on all bars: how many are met, and what the others are."""
-    words = [j["word"] for j in judged.values()]
-    out = ["Bars: %d of %d met" % (words.count("met"), len(words))] if words else []
+def bars_lines(judged, rows):
+    """How many bars are met, and what the other rows have against theirs."""
+    if not judged:
+        return []
+    words = [b["word"] for b in judged.values()]
+    out = ["Bars: %d of %d met, %d missed, %d open (the interval lies astride, or rounds are missing)"
+           % (words.count("met"), len(words), words.count("missed"), words.count("open"))]
+    titles = ladder.titles(rows)
     for word in ("missed", "open"):
-        texts = ["%s %s" % (row, against(j)) for (row, _), j in judged.items() if j["word"] == word]
-        if texts:
-            out.append("%s: %s" % (word, "; ".join(texts)))
-    return ". ".join(out) + "." if out else ""
+        for key, b in judged.items():
+            if b["word"] == word:
+                out.append("  %-6s  %-38s %s" % (word, titles.get(key, key[0]), against(b)))
+    return out
 
 
-def against(bar):
-    if bar["value"] is None:
-        return "(%s)" % bar["reason"]
-    text = digits(bar["value"])
-    if bar["interval"] and bar["interval"][0] != bar["interval"][1]:
-        text += " " + bracket(bar["interval"])
-    return "%s against %s" % (text, bars.bound(bar))
+def against(b):
+    """A row's value, which may be a ratio, beside its bar."""
+    if b["value"] is None:
+        return b["reason"]
+    text = bars.with_unit(digits(b["value"]), b["unit"])
+    if b["interval"] and b["interval"][0] != b["interval"][1]:
+        text += " " + bracket(b["interval"])
+    return "%s, bar %s" % (text, bars.bound(b))
 
 
 def cells(rung, rows, judged):
@@ -229,7 +234,7 @@ def ladder_text(rows, whole=True, judged=None):
                 out += wrapped(plain_notes(rows[name]), "      ")
     out += ["", *wrapped(legend(rows), "")]
     if judged:
-        out += ["", *textwrap.wrap(bars_text(judged), WIDTH, break_on_hyphens=False)]
+        out += ["", *bars_lines(judged, rows)]
     out += trouble(rows)
     if absent and whole:
         out += ["", *textwrap.wrap("Rungs without a row in this build: " + "; ".join(absent) + ".",
@@ -322,9 +327,9 @@ def check_text(check):
     text = "%s: %s" % (check["says"], about(check) if named else check["verdict"])
     if check["value"] is not None:
         text += ", " + show(check["value"], check["unit"])
-        if check["interval"] and check["interval"][0] != check["interval"][1]:
-            text += " [%s, %s]" % (show(check["interval"][0], check["unit"]),
-                                   show(check["interval"][1], check["unit"]))
+        ends = [show(x, check["unit"]) for x in check["interval"] or ()]
+        if len(set(ends)) == 2:
+            text += " [%s, %s]" % tuple(ends)
         if not named:
             text += " against " + bounds(check)
     if check["reason"] and not (named and check["interval"]):
@@ -355,7 +360,7 @@ def markdown(machine_lines, warnings, missing, rows, judged, judged_bars, run):
         lines = [plain_line(rows[n], rows) + ["; ".join(plain_notes(rows[n]))] for n in others]
         out += ["## Other rows", "", *table(["", "figure", "ratio to its baseline [95 %]", "x ref",
                                              "where", ""], lines), ""]
-    out += ["; ".join(legend(rows)) + ".", ""] + [bars_text(judged_bars), ""]
+    out += ["; ".join(legend(rows)) + ".", ""] + ["    " + x for x in bars_lines(judged_bars, rows)] + [""]
     out += [t for t in trouble(rows)] + [""]
     out += ["## Claims", ""]
     for c in judged:

@@ -4,7 +4,7 @@ import os
 import unittest
 
 import common
-from benchlib import claims, ladder, registers, report, run, stats
+from benchlib import bars, claims, ladder, registers, report, run, stats
 
 
 def row(name, values, **extra):
@@ -171,6 +171,40 @@ class Registers(unittest.TestCase):
         self.assertIn("as sched/ctx.h says", f["switch_registers_note"])
         self.assertNotIn("switch_registers", f)
         self.assertEqual(registers.facts("/nowhere", {}), {})
+
+
+class Bars(unittest.TestCase):
+    def setUp(self):
+        self.bars = bars.load(os.path.join(common.ROOT, "results", "bars.json"))
+
+    def test_each_shipped_bar_stands_at_a_rung(self):
+        rungs = {(rung.coroutine, rung.metric) for _, part in ladder.LADDER for rung in part}
+        for bar in self.bars:
+            self.assertIn((bar["row"], bar["metric"]), rungs)
+
+    def test_judged_by_interval(self):
+        for values, word in (([10, 10, 11], "met"), ([20, 21, 20], "missed"),
+                             ([5, 12, 30], "open"), ([1, 1], "open")):
+            judged = bars.judge(self.bars, rows(yield__2=values), {})
+            self.assertEqual(judged[("yield/2", "ns_per_op")]["word"], word, values)
+
+    def test_units(self):
+        r = rows(yield__2=[10, 10, 10], yield_p2__2=[20, 20, 20])
+        r[ladder.REF] = row(ladder.REF, [5, 5, 5])
+        r["counter/add"] = row("counter/add", [1, 1, 1])
+        r["claims/create_many/100"] = row("claims/create_many/100", [2000] * 3, counters={
+            "rss_bytes_each": 4100, "pte_bytes_each": 100, "rss_left_bytes": 1,
+            "rss_before_bytes": 100})
+        judged = bars.judge(self.bars, r, {})
+        for key, word, bound in ((("yield_p2/2", "ns_per_op"), "missed", "1.3x P=1"),
+                                 (("counter/add", "ns_per_op"), "met", "0.25 ref"),
+                                 (("claims/create_many/100", "ns_per_op"), "missed", "1.5 us"),
+                                 (("claims/create_many/100", "counters.rss_left_bytes"), "met",
+                                  "5 %")):
+            self.assertEqual((judged[key]["word"], bars.bound(judged[key])), (word, bound))
+        text = "\n".join(report.ladder_text(r, judged=judged))
+        for part in ("met 0.25 ref", "missed 1.3x P=1", "2.00x P=1, bar 1.3x P=1"):
+            self.assertIn(part, text)
 
 
 class Report(unittest.TestCase):
