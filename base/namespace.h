@@ -55,7 +55,6 @@
 #define m_sleep wend__m_sleep
 #define m_start wend__m_start
 #define make_next wend__make_next
-#define other_threads wend__other_threads
 #define p_free wend__p_free
 #define p_make wend__p_make
 #define park wend__park
@@ -110,6 +109,16 @@
 #define leave_foreign wend__leave_foreign
 #define foreign_may wend__foreign_may
 #define foreign_release_all wend__foreign_release_all
+#define work_visible wend__work_visible
+#define work_unwatched wend__work_unwatched
+#define steal wend__steal
+#define start_search wend__start_search
+#define search wend__search
+#define found_work wend__found_work
+#define take_idle_p wend__take_idle_p
+#define take_this_p wend__take_this_p
+#define unlist wend__unlist
+#define counter_row wend__counter_row
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p
 #define wake_slow wend__wake_slow

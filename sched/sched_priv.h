@@ -165,6 +165,7 @@ struct wend__go **foreign_pending(void); /* WEND_GO requests of the calling thre
 
 /* Gives back what up to `most` parked coroutines, taking turns, no longer use of their stacks. Bytes. */
 size_t trim_parked(size_t most);
+void flush_idle_caches(void); /* free stacks kept by idle P's go to their class */
 void wait_for_trim(void);
 
 /* First act of making gp ready: from here on its stack is in use. */
@@ -176,16 +177,15 @@ static force_inline void mark_ready(struct g *gp)
 		wait_for_trim();
 }
 
-/* ---- start.c, procs.c ---------------------------------------------------------------------------- */
+/* ---- start.c, procs.c, cells.c, deadlock.c ---------------------------------------------------------------------------- */
 
+atm_ptr *counter_row(uint32_t id); /* the cells of P number id */
 struct p *p_make(uint32_t id);
 void p_free(struct p *pp);
 int procs_resize(int n);      /* sched.lock held */
-void flush_idle_caches(void); /* free stacks kept by idle P's go to their class */
 void retire_p(struct m *mp);
 void main_is_over(struct m *mp);
 void check_deadlock(void);
-bool other_threads(void);
 
 /* ---- topo.c -------------------------------------------------------------------------------------- */
 

@@ -368,30 +368,3 @@ int wend_stop(void)
 	stop_begin();
 	return stop_finish(NULL);
 }
-
-/* ---- Nobody can run ----------------------------------------------------------------------------- */
-
-/* All P's are idle. Only threads that the runtime does not know could still wake somebody: if there are any,
- * nothing is proven. */
-void check_deadlock(void)
-{
-	if (!sched.run_mode || atm_load_acq(&sched.phase) != PHASE_RUNNING ||
-		atm_load_rlx(&sched.foreign_seen) || other_threads())
-		return;
-	lock(&sched.lock);
-	bool dead = load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&
-				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n);
-
-	for (int i = 0; i < sched.nallp; i++)
-		dead = dead && sched.allp[i]->state != P_TAKEN && !runq_len(sched.allp[i]) &&
-			   !atm_load_rlx(&sched.allp[i]->inbox);
-	unlock(&sched.lock);
-	if (!dead)
-		return;
-	fflush(stdout);
-	if (wend_num_coroutines() == 0)
-		fprintf(stderr, "fatal error: no coroutines (main called wend_goexit) - deadlock!\n");
-	else
-		fprintf(stderr, "fatal error: all coroutines are asleep - deadlock!\n");
-	wend__die(true);
-}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * sched/trim.c - pages that parked coroutines have touched and no longer use: whatever lies below the
- * saved stack pointer. The coroutine must stay parked meanwhile:
+ * sched/trim.c - memory back to the kernel: what P's keep for later, and the pages that parked coroutines
+ * have touched and no longer use, whatever lies below the saved stack pointer. Such a coroutine must
+ * stay parked meanwhile:
  *
  *   T1  ready: state.store RUNNABLE, light fence, trimming load
  *       <-> trim: trimming store, heavy fence, state.load      the waker waits for the trimmer, or the
@@ -10,7 +11,9 @@
  */
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "sched/sched_priv.h"
+#include "wend/debug.h"
 
 #define BATCH 64 /* a waker may have to wait for so many system calls: some 30 us */
 
@@ -105,4 +108,51 @@ noinline void wait_for_trim(void)
 {
 	while (atm_load_acq(&sched.trimming))
 		atm_pause();
+}
+
+/* ---- What P's keep ------------------------------------------------------------------------------ */
+
+void flush_idle_caches(void)
+{
+	lock(&sched.lock);
+	for (struct p *pp = sched.idle_p; pp; pp = pp->link) {
+		gcache_flush(pp); /* nobody holds it, and nobody can take it now */
+		atm_store_rlx(&pp->flush, 0);
+	}
+	unlock(&sched.lock);
+}
+
+/* P's that are searching or switching answer within microseconds; one that is long in user code does when
+ * it comes by, and what it kept is released the next time. */
+static void ask_for_caches(const struct p *mine)
+{
+	int64_t end = clock_now() + 200000;
+	bool waiting = true;
+
+	for (int i = 0; i < (int)atm_load_acq(&sched.nprocs); i++)
+		if (sched.allp[i] != mine)
+			atm_store_rel(&sched.allp[i]->flush, 1);
+	while (waiting && clock_now() < end) {
+		flush_idle_caches();
+		waiting = false;
+		for (int i = 0; i < (int)atm_load_acq(&sched.nprocs); i++)
+			waiting = waiting || atm_load_acq(&sched.allp[i]->flush);
+		atm_pause();
+	}
+}
+
+size_t wend_release_memory(void)
+{
+	struct m *mp = enter();
+
+	size_t bytes = 0;
+
+	if (mp && mp->p)
+		give_back(mp->p);
+	if (mp || foreign_may()) {
+		ask_for_caches(mp ? mp->p : NULL);
+		bytes = stack_release_all() + trim_parked(SIZE_MAX);
+	}
+	leave_any(mp);
+	return bytes;
 }

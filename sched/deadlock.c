@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/deadlock.c - all coroutines are asleep and nobody is left who could wake one. */
+#include <dirent.h>
+#include <stdio.h>
+
+#include "base/fatal.h"
+#include "sched/sched_priv.h"
+#include "wend/go.h"
+
+/* Threads of this process that are not M's. When in doubt, there are. */
+static bool other_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int tasks = 0, ms = 0;
+
+#ifdef WEND_TSAN
+	ms++; /* ThreadSanitizer's own */
+#endif
+
+	if (!dir)
+		return true;
+	for (struct dirent *e; (e = readdir(dir));)
+		tasks += e->d_name[0] != '.';
+	closedir(dir);
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		ms += !atm_load_rlx(&mp->gone);
+	unlock(&sched.lock);
+	return tasks > ms;
+}
+
+/* All P's are idle. Only threads that the runtime does not know could still wake somebody: if there are any,
+ * nothing is proven. */
+void check_deadlock(void)
+{
+	if (!sched.run_mode || atm_load_acq(&sched.phase) != PHASE_RUNNING ||
+		atm_load_rlx(&sched.foreign_seen) || other_threads())
+		return;
+	lock(&sched.lock);
+	bool dead = load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&
+				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n);
+
+	for (int i = 0; i < sched.nallp; i++)
+		dead = dead && sched.allp[i]->state != P_TAKEN && !runq_len(sched.allp[i]) &&
+			   !atm_load_rlx(&sched.allp[i]->inbox);
+	unlock(&sched.lock);
+	if (!dead)
+		return;
+	fflush(stdout);
+	if (wend_num_coroutines() == 0)
+		fprintf(stderr, "fatal error: no coroutines (main called wend_goexit) - deadlock!\n");
+	else
+		fprintf(stderr, "fatal error: all coroutines are asleep - deadlock!\n");
+	wend__die(true);
+}

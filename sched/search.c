@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/search.c - a P without work looks at the others. The rules I1 to I3 stand in idle.c. */
+#include "base/clock.h"
+#include "sched/idle_priv.h"
+#include "sched/policy.h"
+
+bool work_visible(uint32_t least)
+{
+	uint32_t n = atm_load_acq(&sched.nprocs);
+
+	if (atm_load_rlx(&sched.global.n))
+		return true;
+	for (uint32_t i = 0; i < n; i++)
+		if (runq_len(sched.allp[i]) >= least)
+			return true;
+	return false;
+}
+
+bool work_unwatched(void)
+{
+	return work_visible(atm_load_rlx(&sched.load) & LOAD_WATCH ? 2 : 1);
+}
+
+/* Has victim picked nothing since pp's last look? Looks are at least spin/8 or a watch apart. */
+static bool is_stale(const struct p *pp, const struct p *victim)
+{
+	return pp->seen_tick[victim->id] == atm_load_rlx(&victim->tick);
+}
+
+static void look(struct p *pp)
+{
+	uint32_t n = atm_load_acq(&sched.nprocs);
+
+	for (uint32_t i = 0; i < n; i++)
+		pp->seen_tick[i] = atm_load_rlx(&sched.allp[i]->tick);
+}
+
+/* One visit to each P, nearest first. */
+struct g *steal(struct p *pp, bool stale_known)
+{
+	const struct victims *v = atm_load_acq(&pp->victims); /* acq: pairs with topo_place */
+	uint32_t start = 0, offset = 0;
+
+	for (int level = 0; level < v->nlevels; level++) {
+		uint32_t end = v->level_end[level];
+
+		for (uint32_t i = start; i < end; i++) {
+			uint32_t at =
+				policy_victim(&sched.knobs, &pp->rng, i, start, end, (uint32_t)v->n, &offset);
+			struct p *victim = sched.allp[v->order[at]];
+			bool stale = stale_known && is_stale(pp, victim);
+
+			if (!policy_may_steal(runq_len(victim), stale))
+				continue;
+
+			struct g *gp = steal_from(pp, victim);
+
+			if (gp)
+				return gp;
+		}
+		start = end;
+	}
+	return NULL;
+}
+
+
+/* ---- Rounds ------------------------------------------------------------------------------------- */
+
+bool start_search(struct m *mp)
+{
+	if (mp->spinning)
+		return true;
+
+	uint64_t load = atm_load_rlx(&sched.load); /* rlx: a limit that need not be exact */
+
+	if (!policy_may_search(&sched.knobs, load_spinning(load), atm_load_acq(&sched.nprocs),
+						   load_idle(load)))
+		return false;
+	atm_add_sc(&sched.load, LOAD_SPIN);
+	mp->spinning = true;
+	return true;
+}
+
+void found_work(struct m *mp)
+{
+	if (!mp->spinning)
+		return;
+	mp->spinning = false;
+
+	uint64_t before = atm_add_sc(&sched.load, -LOAD_SPIN); /* I1, I2 */
+
+	if (load_spinning(before) == 1 && load_idle(before) > 0) {
+		sched_heavy();
+		if (work_unwatched() || runq_len(mp->p) > 0)
+			wake_one();
+	}
+}
+
+/* Rounds over the other P's until the budget is over; the first look is free. */
+struct g *search(struct m *mp)
+{
+	struct p *pp = mp->p;
+	int64_t end = 0, next_look = 0;
+
+	look(pp);
+	for (bool stale_known = false;; STAT(pp, spins)) {
+		struct g *gp = steal(pp, stale_known);
+
+		stale_known = false;
+		give_back_if_asked(pp);
+		if (!gp)
+			gp = global_get(pp);
+		if (!gp)
+			gp = inbox_get(pp);
+		if (gp)
+			return gp;
+		if (atm_load_acq(&sched.phase) != PHASE_RUNNING || atm_load_rlx(&pp->retire))
+			return NULL;
+
+		int64_t now = clock_now();
+
+		if (!end) {
+			end = now + sched.knobs.spin_us * 1000;
+			next_look = now + 10000;
+		}
+		if (now >= end)
+			return NULL;
+		if (now >= next_look) {
+			stale_known = true; /* the ticks seen are 10 us old: compare, then look anew */
+			gp = steal(pp, true);
+			if (gp)
+				return gp;
+			look(pp);
+			stale_known = false;
+			next_look = now + 10000;
+		}
+		for (int i = 0; i < 16; i++)
+			atm_pause();
+	}
+}

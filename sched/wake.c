@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sched/wake.c - the lists of idle P's and sleeping M's, and who gives a P to whom. The rules I1 to I3 stand
+ * in idle.c. */
+#include "sched/idle_priv.h"
+#include "sched/policy.h"
+
+/* ---- Lists -------------------------------------------------------------------------------------- */
+
+/* Takes mp off the list of sleeping M's; false when a waker has done so. sched.lock held. */
+bool unlist(struct m *mp)
+{
+	for (struct m **at = &sched.idle_m; *at; at = &(*at)->link) {
+		if (*at == mp) {
+			*at = mp->link;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* sched.lock held, as for the next two. */
+struct p *take_idle_p(void)
+{
+	struct p *pp = sched.idle_p;
+
+	if (pp) {
+		sched.idle_p = pp->link;
+		pp->state = P_TAKEN;
+		atm_add_sc(&sched.load, -LOAD_IDLE);
+	}
+	return pp;
+}
+
+/* One certain P, if it is idle. */
+bool take_this_p(struct p *pp)
+{
+	for (struct p **at = &sched.idle_p; *at; at = &(*at)->link) {
+		if (*at == pp) {
+			*at = pp->link;
+			pp->state = P_TAKEN;
+			atm_add_sc(&sched.load, -LOAD_IDLE);
+			return true;
+		}
+	}
+	return false;
+}
+
+void put_idle_p(struct p *pp)
+{
+	if (pp->id >= atm_load_acq(&sched.nprocs)) { /* maxprocs fell while we had it */
+		pp->state = P_GONE;
+		return;
+	}
+	pp->state = P_IDLE;
+	pp->link = sched.idle_p;
+	sched.idle_p = pp;
+	atm_add_sc(&sched.load, LOAD_IDLE); /* I1 */
+}
+
+struct p *first_p(void)
+{
+	lock(&sched.lock);
+	struct p *pp = take_idle_p();
+
+	unlock(&sched.lock);
+	return pp;
+}
+
+/* ---- Waking ------------------------------------------------------------------------------------- */
+
+static void wake_m(struct m *mp)
+{
+	atm_store_rel(&mp->woken, 1); /* rel: next_p, spinning; pairs with m_sleep and watch */
+	ec_inc(&mp->ec);
+}
+
+/* Gives pp to a sleeping M or a new one. spinning: it comes to search and is counted already. */
+static void start_p(struct p *pp, bool spinning)
+{
+	lock(&sched.lock);
+	struct m *mp = sched.idle_m;
+
+	while (mp && atm_load_rlx(&mp->watching) && mp->link) /* rlx: better not the watcher, that is all */
+		mp = mp->link;
+	if (mp) {
+		unlist(mp);
+		mp->next_p = pp;
+		mp->spinning = spinning;
+	}
+	unlock(&sched.lock);
+	if (mp) {
+		wake_m(mp);
+		return;
+	}
+	mp = m_make();
+	if (mp && m_start(mp, pp, spinning) == 0)
+		return;
+	/* No thread to be had: the P stays idle, the others do the work. */
+	if (spinning)
+		atm_add_sc(&sched.load, -LOAD_SPIN);
+	lock(&sched.lock);
+	put_idle_p(pp);
+	unlock(&sched.lock);
+}
+
+/* One idle P, if any, unless somebody searches already. */
+void wake_one(void)
+{
+	for (;;) {
+		uint64_t load = atm_load_rlx(&sched.load); /* rlx: the CAS decides */
+
+		if (!load_idle(load) || load_spinning(load))
+			return;
+		if (atm_cas_sc(&sched.load, load, load + LOAD_SPIN)) /* whoever wins does the waking */
+			break;
+	}
+	lock(&sched.lock);
+	struct p *pp = atm_load_rlx(&sched.phase) == PHASE_RUNNING ? take_idle_p() : NULL;
+
+	unlock(&sched.lock);
+	if (pp)
+		start_p(pp, true);
+	else
+		atm_add_sc(&sched.load, -LOAD_SPIN);
+}
+
+noinline void wake_slow(struct p *pp)
+{
+	uint64_t load = atm_load_rlx(&sched.load); /* rlx: a hint; I1 */
+
+	if (!policy_may_wake(&sched.knobs, runq_len(pp), (load & LOAD_WATCH) != 0))
+		return;
+	STAT(pp, wakes);
+	wake_one();
+}
+
+/* pp, which the caller does not hold, has something in its inbox. */
+void wake_p(struct p *pp)
+{
+	sched_heavy(); /* inbox CAS before the list is read; the idler: list, heavy fence, inbox */
+	lock(&sched.lock);
+	bool mine = take_this_p(pp);
+	struct g *left = NULL;
+
+	if (!mine && pp->state == P_GONE) /* it retired between the look at nprocs and the put */
+		left = atm_xchg_sc(&pp->inbox, NULL);
+	unlock(&sched.lock);
+	if (mine)
+		start_p(pp, false);
+	for (struct g *next; left; left = next) {
+		next = left->link;
+		requeue(NULL, left);
+	}
+}
+
+/* The caller's M cannot use pp now. */
+void hand_off_p(struct p *pp)
+{
+	if (runq_len(pp) || atm_load_rlx(&pp->inbox) || atm_load_rlx(&sched.global.n)) {
+		start_p(pp, false);
+		return;
+	}
+	lock(&sched.lock);
+	put_idle_p(pp);
+	unlock(&sched.lock);
+	sched_heavy(); /* I1 */
+	if (work_unwatched())
+		wake_one();
+	if (atm_load_rlx(&pp->inbox))
+		wake_p(pp);
+	if (!anybody_busy())
+		check_deadlock();
+}
