@@ -36,7 +36,7 @@ struct catalogue {
 };
 
 /* All rows, in the order of registration; aborts without memory. They live to the end. */
-void catalogue_read(struct catalogue *c);
+const struct catalogue *catalogue_all(void);
 struct instance *catalogue_find(const struct catalogue *c, const char *name);
 /* The rows that run without being asked for by name. */
 bool catalogue_usual(const struct instance *in);

@@ -102,23 +102,22 @@ static bool is_wanted(const char *name, char **argv, int argc)
 /* Rows asked for by name, or all the usual ones. 2 when there is none of a name. */
 static int choose(struct options *o, int argc, char **argv)
 {
-	struct catalogue all;
+	const struct catalogue *all = catalogue_all();
 	bool named = false;
 
-	catalogue_read(&all);
 	for (int i = 1; i < argc; i++) {
 		const char *row = value_of(argv[i], "--bench_row");
 
-		if (row && !catalogue_find(&all, row)) {
+		if (row && !catalogue_find(all, row)) {
 			fprintf(stderr, "%s: there is no row '%s' (--bench_list shows them)\n", argv[0], row);
 			return 2;
 		}
 		named |= row != NULL;
 	}
-	o->chosen = (struct catalogue){.at = all.at};
-	for (size_t i = 0; i < all.n; i++) {
-		if (named ? is_wanted(all.at[i]->name, argv, argc) : catalogue_usual(all.at[i]))
-			o->chosen.at[o->chosen.n++] = all.at[i];
+	o->chosen.at = calloc(all->n + 1, sizeof(struct instance *));
+	for (size_t i = 0; o->chosen.at && i < all->n; i++) {
+		if (named ? is_wanted(all->at[i]->name, argv, argc) : catalogue_usual(all->at[i]))
+			o->chosen.at[o->chosen.n++] = all->at[i];
 	}
 	return -1;
 }

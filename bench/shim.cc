@@ -168,7 +168,7 @@ void engine_show(struct engine *e, const struct outcome *out)
 
 int bench_main(int argc, char **argv)
 {
-	struct options o;
+	static struct options o; /* its rows live to the end */
 	int rc = options_read(&o, argc, argv);
 
 	if (rc >= 0)
