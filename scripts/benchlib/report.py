@@ -114,9 +114,13 @@ def against(b):
     """A row's value, which may be a ratio, beside its bar."""
     if b["value"] is None:
         return b["reason"]
-    text = bars.with_unit(digits(b["value"]), b["unit"])
-    if b["interval"] and b["interval"][0] != b["interval"][1]:
-        text += " " + bracket(b["interval"])
+    def told(v):
+        return show(v) if b["unit"] == "ns" else bars.with_unit(digits(v), b["unit"])
+
+    text = told(b["value"])
+    ends = [told(x) for x in b["interval"] or ()]
+    if len(set(ends)) == 2:
+        text += " [%s, %s]" % tuple(ends)
     return "%s, bar %s" % (text, bars.bound(b))
 
 
@@ -283,7 +287,7 @@ def claims_text(judged, colour=False):
         verdict = "%-12s" % c["verdict"]
         if colour:
             verdict = "\x1b[1;%sm%s\x1b[0m" % (COLOURS[c["verdict"]], verdict)
-        if not any(k["value"] is not None for k in c["checks"]):
+        if not any(k["value"] is not None for k in c["checks"] if "[" in k["metric"]):
             out += ["%s  %s: no row of it was measured" % (verdict, c["id"]), ""]
             continue
         out.append("%s  %s" % (verdict, c["id"]))

@@ -231,6 +231,12 @@ class Report(unittest.TestCase):
         r.rounds[0]["lat"] = {"p50": 5, "p99": 9, "p99.9": 7}
         self.assertEqual(report.notes(r), ["waits p50 5.00 ns, p99 9.00 ns (closed)"])
 
+    def test_a_claim_without_rows_is_one_line(self):
+        shipped = claims.load(os.path.join(common.ROOT, "results", "claims.json"))
+        judged = [claims.judge(c, {}, {"switch_registers": "3"}, report.show) for c in shipped]
+        for line in report.claims_text(judged)[3:]:
+            self.assertTrue(not line or "no row of it was measured" in line, line)
+
     def test_lines_fit(self):
         for line in report.ladder_text(GOOD) + report.claims_text(
                 [claims.judge(claim(min=5), GOOD, {}, report.show)]):
