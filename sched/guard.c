@@ -234,29 +234,18 @@ size_t release_pages(struct stack_class *sc, uint32_t n)
 	return pages * PAGE_SIZE;
 }
 
-/* Unmaps the chunks in which nobody lives, for their page tables' sake: takes their slots off the
- * clean list first. Class lock held. */
-static void drop_empty_chunks(struct stack_class *sc, int cls)
+/* Calls fn for each clean slot; those it returns true for stay on the list. */
+static void filter_clean(struct stack_class *sc, bool (*fn)(struct chunk *c, uint32_t i))
 {
 	struct free_list keep = {0};
 	uint32_t index = sc->clean.head;
 
-	for (uint32_t k = 1; k < chunk_count(); k++)
-		if (chunk_at(k) && chunk_at(k)->cls == cls)
-			chunk_at(k)->nfree = 0;
-	for (uint32_t n = sc->clean.n; n > 0; n--) {
-		struct chunk *c = chunk_at(index >> CHUNK_SHIFT);
-
-		c->nfree++;
-		index = c->slot[index & CHUNK_MASK].next;
-	}
-	index = sc->clean.head;
 	for (uint32_t n = sc->clean.n; n > 0; n--) {
 		struct chunk *c = chunk_at(index >> CHUNK_SHIFT);
 		struct slot *slot = &c->slot[index & CHUNK_MASK];
 		uint32_t next = slot->next;
 
-		if (c->nfree < c->carved) {
+		if (fn(c, index & CHUNK_MASK)) {
 			slot->next = keep.head;
 			keep.head = index;
 			keep.n++;
@@ -264,24 +253,61 @@ static void drop_empty_chunks(struct stack_class *sc, int cls)
 		index = next;
 	}
 	sc->clean = keep;
+}
+
+static bool mark(struct chunk *c, uint32_t i)
+{
+	c->slot[i].flags |= SLOT_CLEAN;
+	return true;
+}
+
+static bool unmark_kept(struct chunk *c, uint32_t i)
+{
+	c->slot[i].flags &= ~SLOT_CLEAN;
+	return i < c->keep;
+}
+
+/* Slots [keep, carved) are as if they had never been carved: page tables, guards and the side table's pages
+ * go back. Mapped anew in place, so that nobody who still looks there meets a hole. */
+static void uncarve(struct chunk *c)
+{
+	char *from = chunk_slot(c, c->keep);
+	size_t bytes = (size_t)(c->carved - c->keep) * c->slot_size;
+
+	if (mmap(from, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return; /* out of mappings: the slots stay reserved and unused */
+	madvise(from, bytes, MADV_NOHUGEPAGE);
+
+	char *table = (char *)(((uintptr_t)&c->slot[c->keep] + PAGE_SIZE - 1) & ~(uintptr_t)(PAGE_SIZE - 1));
+	char *end = (char *)&c->slot[c->nslots];
+
+	if (end > table)
+		madvise(table, (size_t)(end - table), MADV_DONTNEED);
+	memset(&c->slot[c->keep], 0,
+		   (size_t)((table < end ? table : end) - (char *)&c->slot[c->keep]));
+	c->carved = c->keep;
+}
+
+/* The free slots at the end of each chunk, be it the whole chunk, are given up. Class lock held. */
+static void uncarve_tails(struct stack_class *sc, int cls)
+{
+	filter_clean(sc, mark);
 	for (uint32_t k = 1; k < chunk_count(); k++) {
 		struct chunk *c = chunk_at(k);
 
-		if (!c || c->cls != cls || c->carved == 0 || c->nfree < c->carved)
+		if (!c || c->cls != cls)
 			continue;
-		/* Mapped anew in place: gives back page tables, guards and the side table's pages, and
-		 * nobody who still looks at the chunk meets a hole. Carving starts over. */
-		if (mmap(c->map, c->nslots * c->slot_size + PAGE_SIZE, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED, -1,
-				 0) == MAP_FAILED)
-			continue; /* still as it was, only the free slots are forgotten */
-		madvise(c->map, c->nslots * c->slot_size + PAGE_SIZE, MADV_NOHUGEPAGE);
-		char *table = (char *)(((uintptr_t)c->slot + PAGE_SIZE - 1) & ~(uintptr_t)(PAGE_SIZE - 1));
-		char *end = (char *)&c->slot[c->nslots];
+		c->keep = c->carved;
+		while (c->keep > 0 && c->slot[c->keep - 1].flags & SLOT_CLEAN)
+			c->keep--;
+	}
+	filter_clean(sc, unmark_kept);
+	for (uint32_t k = 1; k < chunk_count(); k++) {
+		struct chunk *c = chunk_at(k);
 
-		if (end > table)
-			madvise(table, (size_t)(end - table), MADV_DONTNEED);
-		c->carved = 0;
+		if (c && c->cls == cls && c->keep < c->carved)
+			uncarve(c);
 	}
 }
 
@@ -295,7 +321,7 @@ size_t stack_release_all(void)
 		lock(&sc->lock);
 		if (sc->warm) {
 			bytes += release_pages(sc, sc->nwarm);
-			drop_empty_chunks(sc, cls);
+			uncarve_tails(sc, cls);
 		}
 		unlock(&sc->lock);
 	}

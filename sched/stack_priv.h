@@ -21,13 +21,15 @@
 #define WARM_MAX 4096
 #define WARM_BATCH 512
 
+#define SLOT_CLEAN 0x10000u /* in slot.flags while uncarve_tails works */
+
 struct chunk {
 	char *map;  /* start of the mapping */
 	char *base; /* first slot */
 	size_t slot_size;
 	uint32_t nslots, carved; /* carved: under the class's lock */
 	uint32_t number;
-	uint32_t nfree; /* scratch of release_all */
+	uint32_t keep; /* scratch of uncarve_tails */
 	int cls;
 	struct slot slot[];
 };
