@@ -286,7 +286,7 @@ wend__fn *wend__go_begin(struct wend__go *req)
 
 /* 16 bytes a time and not memcpy: a few bytes more than the arguments are read, which a checker of
  * memory accesses would object to. */
-__attribute__((no_sanitize("address"))) static void copy_words(uint64_t *to, const uint64_t *from,
+__attribute__((no_sanitize("address", "thread"))) static void copy_words(uint64_t *to, const uint64_t *from,
 																 size_t bytes)
 {
 	for (size_t i = 0; i < bytes / 8; i += 2) {
