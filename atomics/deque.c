@@ -60,7 +60,10 @@ int deque_init(struct deque *d, size_t capacity, bool asym)
 	if (!buf)
 		return -ENOMEM;
 	*d = (struct deque){.asym = asym && wend__asym_on, .room = cap};
+	atm_store_rlx(&d->thieves, d->asym ? 0 : DEQUE_ALWAYS); /* rlx: nobody else has d yet */
 	atm_store_rlx(&d->buf, buf); /* rlx: nobody else has d yet */
+	d->slots = buf->slot;
+	d->mask = buf->mask;
 	return 0;
 }
 
@@ -87,6 +90,8 @@ static void replace(struct deque *d, struct deque_buf *buf)
 {
 	buf->older = atm_load_rlx(&d->buf);
 	atm_store_rel(&d->buf, buf); /* rel D2 */
+	d->slots = buf->slot;
+	d->mask = buf->mask;
 	if (!d->asym)
 		return;
 	compiler_barrier();                   /* D3: the light side, with buf in bottom's place */
@@ -129,15 +134,11 @@ int deque_push_slow(struct deque *d, void *item)
 {
 	uint64_t b = atm_load_rlx(&d->bottom);
 	uint64_t t = atm_load_acq(&d->top); /* acq: slots below top were read by their thieves */
-	struct deque_buf *buf = atm_load_rlx(&d->buf);
 
-	if (b - t > buf->mask) {
-		if (grow(d, t, b) != 0)
-			return -ENOMEM;
-		buf = atm_load_rlx(&d->buf);
-	}
-	d->room = t + buf->mask + 1;
-	atm_store_rlx(deque__slot(buf, b), item);
+	if (b - t > d->mask && grow(d, t, b) != 0)
+		return -ENOMEM;
+	d->room = t + d->mask + 1;
+	atm_store_rlx(&d->slots[b & d->mask], item);
 	atm_store_rel(&d->bottom, b + 1); /* rel D1 */
 	return 0;
 }
@@ -154,7 +155,7 @@ noinline bool deque_pop_contended(struct deque *d, uint64_t b, void **item)
 		atm_store_rlx(&d->bottom, b + 1);
 		return false;
 	}
-	*item = atm_load_rlx(deque__slot(atm_load_rlx(&d->buf), b));
+	*item = atm_load_rlx(&d->slots[b & d->mask]);
 	if (left > 0)
 		return true;
 
@@ -172,7 +173,7 @@ noinline bool deque_take_contended(struct deque *d, void **item)
 
 		if ((int64_t)(atm_load_rlx(&d->bottom) - t) <= 0)
 			return false;
-		*item = atm_load_rlx(deque__slot(atm_load_rlx(&d->buf), t));
+		*item = atm_load_rlx(&d->slots[t & d->mask]);
 		if (atm_cas_sc(&d->top, t, t + 1))
 			return true;
 	}

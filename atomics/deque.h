@@ -7,7 +7,8 @@
  * thieves take at the top by CAS, one visit announced by `thieves` taking one item or many.
  *
  * Two ways to order an owner against thieves, fixed per deque:
- *   full  pop exchanges bottom (store and fence in one), take is a CAS: the published algorithm.
+ *   full  pop exchanges bottom (store and fence in one), take is a CAS: the published algorithm, which the
+ *         owner takes to whenever `thieves` is not 0; here it never is.
  *   asym  as long as no thief is announced the owner uses plain loads and stores only, for the last
  *         item, too. A thief announces itself, issues asym_heavy() and then proceeds as published; an
  *         owner who sees the announcement does so as well until the thief has left.
@@ -50,12 +51,15 @@ struct deque {
 	atm_u32 own;   /* 1 while the owner takes at the top without a CAS */
 	bool asym;     /* constant after init */
 	uint64_t room; /* owner's: push needs no look at top while bottom < room */
+	atm_ptr *slots; /* owner's copy of what buf holds */
+	uint64_t mask;
 	atm_ptr buf;
 	/* written by thieves, and by the owner when it takes at the top */
 	alignas(CACHELINE) atm_u64 top;
-	atm_u32 thieves; /* announced thieves */
+	atm_u32 thieves; /* announced thieves; DEQUE_ALWAYS with full fences, as if one never left */
 };
 
+#define DEQUE_ALWAYS (1u << 31)
 #define DEQUE_MIN_CAPACITY 64
 #define DEQUE_LARGE 4096 /* slots; past it trim is worth its while */
 #define DEQUE_MAX_CAPACITY ((uint64_t)1 << 31)
@@ -93,7 +97,7 @@ static force_inline uint64_t deque_len(const struct deque *d)
 /* Owner: what the slot of index i holds, possibly stale. */
 static force_inline void *deque_peek(const struct deque *d, uint64_t i)
 {
-	return atm_load_rlx(deque__slot(atm_load_rlx(&d->buf), i)); /* rlx: a hint for prefetching */
+	return atm_load_rlx(&d->slots[i & d->mask]); /* rlx: a hint for prefetching */
 }
 
 /* Owner. -ENOMEM when full and unable to grow. */
@@ -103,8 +107,8 @@ static force_inline int deque_push(struct deque *d, void *item)
 
 	if (unlikely(b >= d->room))
 		return deque_push_slow(d, item);
-	/* rlx: published by the store of bottom; buf is the owner's own word */
-	atm_store_rlx(deque__slot(atm_load_rlx(&d->buf), b), item);
+	/* rlx: published by the store of bottom */
+	atm_store_rlx(&d->slots[b & d->mask], item);
 	atm_store_rel(&d->bottom, b + 1); /* rel D1 */
 	return 0;
 }
@@ -114,8 +118,6 @@ static force_inline bool deque_pop(struct deque *d, void **item)
 {
 	uint64_t b = atm_load_rlx(&d->bottom) - 1; /* rlx: own word */
 
-	if (unlikely(!d->asym))
-		return deque_pop_contended(d, b, item);
 	atm_store_rlx(&d->bottom, b); /* rlx: ordered by D3 */
 	compiler_barrier();           /* D3: the light side; asym implies membarrier */
 	if (unlikely(atm_load_acq(&d->thieves) != 0)) /* acq D6 */
@@ -124,15 +126,13 @@ static force_inline bool deque_pop(struct deque *d, void **item)
 		atm_store_rlx(&d->bottom, b + 1);
 		return false;
 	}
-	*item = atm_load_rlx(deque__slot(atm_load_rlx(&d->buf), b)); /* rlx: own stores */
+	*item = atm_load_rlx(&d->slots[b & d->mask]); /* rlx: own stores */
 	return true;
 }
 
 /* Owner: oldest item. */
 static force_inline bool deque_take(struct deque *d, void **item)
 {
-	if (unlikely(!d->asym))
-		return deque_take_contended(d, item);
 	atm_store_rlx(&d->own, 1); /* rlx: ordered by D4 */
 	compiler_barrier();        /* D4 */
 	if (unlikely(atm_load_acq(&d->thieves) != 0)) { /* acq D6 */
@@ -143,7 +143,7 @@ static force_inline bool deque_take(struct deque *d, void **item)
 	bool some = (int64_t)(atm_load_rlx(&d->bottom) - t) > 0;
 
 	if (likely(some)) {
-		*item = atm_load_rlx(deque__slot(atm_load_rlx(&d->buf), t));
+		*item = atm_load_rlx(&d->slots[t & d->mask]);
 		atm_store_rlx(&d->top, t + 1); /* rlx: published by D5 */
 	}
 	atm_store_rel(&d->own, 0); /* rel D5 */
