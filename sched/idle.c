@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "sched/idle_priv.h"
 #include "sched/policy.h"
+#include "sched/switch.h"
 
 /* ---- Sleeping ----------------------------------------------------------------------------------- */
 

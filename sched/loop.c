@@ -4,7 +4,7 @@
  * own stacks; only when a P has nothing at hand, or something special, does the M's own loop run.
  */
 #include "base/fatal.h"
-#include "sched/sched_priv.h"
+#include "sched/switch.h"
 #include "wend/go.h"
 
 struct sched_state wend__sched;

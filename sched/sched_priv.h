@@ -96,7 +96,7 @@ struct g *steal_from(struct p *pp, struct p *victim);
 void requeue(struct m *mp, struct g *gp); /* wherever its attributes want it */
 uint32_t runq_len(const struct p *pp);
 
-/* ---- idle.c: search, sleep, wake ---------------------------------------------------------------- */
+/* ---- idle.c, wake.c: sleep, wake ---------------------------------------------------------------- */
 
 struct g *find_work(struct m *mp); /* NULL: the runtime stops */
 void wake_one(void);
@@ -151,9 +151,10 @@ static inline void give_back_if_asked(struct p *pp)
 		atm_store_rel(&pp->flush, 0); /* rel: pairs with ask_for_caches */
 	}
 }
+
 int spawn_main(struct p *pp, void (*fn)(void *), void *arg);
 
-/* ---- foreign.c: threads that are no M --------------------------------------------------------------- */
+/* ---- foreign.c: threads that are no M ------------------------------------------------------------ */
 
 struct m *park_foreign(struct g *gp, park_commit *commit, void *arg);
 void ready_elsewhere(struct m *mp, struct g *gp); /* bound, locked, foreign, or from a foreign thread */
@@ -177,7 +178,7 @@ static force_inline void mark_ready(struct g *gp)
 		wait_for_trim();
 }
 
-/* ---- start.c, procs.c, cells.c, deadlock.c ---------------------------------------------------------------------------- */
+/* ---- start.c, procs.c, cells.c, deadlock.c ------------------------------------------------------- */
 
 atm_ptr *counter_row(uint32_t id); /* the cells of P number id */
 struct p *p_make(uint32_t id);
@@ -201,127 +202,5 @@ void crash_init(void);
 void crash_thread_init(struct m *mp);
 void crash_thread_fini(struct m *mp);
 cold __attribute__((noreturn)) void stack_overflow(struct g *gp, void *pc, void *fp);
-
-/* ---- The switch ---------------------------------------------------------------------------------- */
-
-noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post);
-
-/* First thing in each context that was switched to. */
-static force_inline void after_switch(struct m *mp)
-{
-	struct g *prev = mp->prev;
-	enum post post = mp->post;
-
-	if (likely(post == POST_YIELD && !(prev->flags & G_SLOW))) {
-		void *old_bottom = prev;
-
-		if (likely(deque_push(&mp->p->ring, old_bottom) == 0))
-			return;
-	}
-	after_switch_slow(mp, prev, post);
-}
-
-#if defined(WEND_TSAN)
-#define SWITCH static WEND__UNUSED no_instrument
-#else
-#define SWITCH static force_inline
-#endif
-
-/* Leaves gp for next. What shall happen to gp stands in mp->post. Returns, on whatever M resumed gp,
- * that M. */
-SWITCH struct m *g_switch(struct m *mp, struct g *gp, struct g *next)
-{
-	mp->prev = gp;
-	mp->curg = next;
-	race_fiber_switch(next->race_fiber);
-	asan_switch_begin(mp->post == POST_EXIT ? NULL : &gp->asan_fake, next->lo,
-					  (size_t)(g_stack_top(next) - next->lo));
-	mp = ctx_switch(&gp->ctx, &next->ctx, mp);
-	asan_switch_end(gp->asan_fake);
-	after_switch(mp);
-	return mp;
-}
-
-/* Leaves gp for the M's own loop. */
-SWITCH struct m *g_switch_g0(struct m *mp, struct g *gp)
-{
-	mp->prev = gp;
-	mp->curg = NULL;
-	race_fiber_switch(mp->race_fiber);
-	asan_switch_begin(mp->post == POST_EXIT ? NULL : &gp->asan_fake, mp->stack_lo, mp->stack_size);
-	mp = ctx_switch(&gp->ctx, &mp->g0, mp);
-	asan_switch_end(gp->asan_fake);
-	after_switch(mp);
-	return mp;
-}
-
-/* From the M's own loop to next; returns when somebody on this M leaves for the loop. */
-SWITCH void g0_switch(struct m *mp, struct g *next)
-{
-	mp->post = POST_NONE;
-	mp->prev = NULL;
-	mp->curg = next;
-	race_fiber_switch(next->race_fiber);
-	asan_switch_begin(&mp->asan_fake, next->lo, (size_t)(g_stack_top(next) - next->lo));
-	ctx_switch_full(&mp->g0, &next->ctx, mp);
-	asan_switch_end(mp->asan_fake);
-	after_switch(mp);
-}
-
-/* ---- Picking ------------------------------------------------------------------------------------- */
-
-/* Whoever comes after the next: its two hot lines are on their way while the next one runs. Any stale
- * pointer will do, control blocks stay mapped and a prefetch cannot fault. */
-static force_inline void prefetch_g(const void *gp)
-{
-	prefetch(gp);
-	prefetch((const char *)gp + 64);
-}
-
-/* A long ring is cold: the control block of the seventh from here, which brings its page's translation, too,
- * and the stack of the third, whose block has come by now. */
-static force_inline void prefetch_ring(const struct p *pp)
-{
-#ifndef WEND_TSAN /* a thief may have the block and be writing the word: any value will do */
-	uint64_t t = atm_load_rlx(&pp->ring.top); /* rlx: hints, as above */
-
-	if (atm_load_rlx(&pp->ring.bottom) - t > 16) {
-		const struct g *near = deque_peek(&pp->ring, t + 2);
-
-		prefetch(deque_peek(&pp->ring, t + 6));
-		prefetch(near->ctx.sp);
-	}
-#endif
-}
-
-/* The next coroutine from pp's own queues, NULL when the M's loop must decide. */
-static force_inline struct g *pick(struct p *pp)
-{
-	void *item;
-
-	atm_add_own(&pp->tick, 1);
-	if (unlikely(--pp->fair_in <= 0))
-		return pick_fair(pp);
-	/* rlx: an owner's top == bottom is exact, top only grows */
-	if (atm_load_rlx(&pp->fresh.bottom) != atm_load_rlx(&pp->fresh.top) &&
-		deque_pop(&pp->fresh, &item)) {
-		pp->has_next = false;
-		prefetch_g(deque_peek(&pp->fresh, atm_load_rlx(&pp->fresh.bottom) - 1));
-		return item;
-	}
-	if (deque_take(&pp->ring, &item)) {
-		prefetch_ring(pp);
-		return item;
-	}
-	return NULL;
-}
-
-static force_inline void set_running(struct p *pp, struct g *next)
-{
-	atm_store_rlx(&next->state, G_RUNNING); /* rlx: for lists */
-	next->last_p = (int)pp->id;
-	STAT(pp, switches);
-	TRACE(run, pp, next);
-}
 
 #endif

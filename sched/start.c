@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fatal.h"
-#include "sched/sched_priv.h"
+#include "sched/switch.h"
 #include "wend/config.h"
 #include "wend/debug.h"
 #include "wend/go.h"

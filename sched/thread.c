@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "sched/sched_priv.h"
+#include "sched/switch.h"
 #include "wend/go.h"
 
 #define THREAD_STACK ((size_t)256 << 10) /* the loop's own stack; untouched pages cost nothing */
