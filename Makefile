@@ -29,7 +29,7 @@ test: setup-test ## build and test everything: gcc, clang and the sanitizers; PR
 quick: setup-build ## the release build and its tests only
 	@PRESETS=release scripts/test
 
-bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=full PROCS=list
+bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=full PROCS=n
 	@$(MAKE) --no-print-directory lib
 	@scripts/bench
 

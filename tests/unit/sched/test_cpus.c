@@ -216,6 +216,7 @@ TEST(nonsense_is_no_quota)
 	for (size_t i = 0; i < countof(values); i++)
 		CHECK_MSG(v2(values[i]) == INT_MAX, "cpu.max: %s", values[i]);
 	CHECK_EQ(v2("9000000000000000000 1\n"), INT_MAX);
+	CHECK_EQ(v2("9223372036854775807 100000\n"), INT_MAX);
 }
 
 TEST(a_long_path_is_no_crash)

@@ -4,9 +4,7 @@
 #include "harness/child.h"
 #include "harness/test.h"
 
-#include <dirent.h>
 #include <hwloc.h>
-#include <pthread.h>
 #include <sched.h>
 
 #include <wend/wend.h>
@@ -19,19 +17,21 @@
 struct machine {
 	const char *name, *text; /* text: hwloc's synthetic description; NULL: this machine */
 	const char *keep;        /* PUs that are left, as a list of hwloc; NULL: all */
+	bool cores;              /* the level of cores stays although each has one PU only */
 };
 
 static const struct machine machines[] = {
-	{"two packages, sixteen L3, SMT", "package:2 l3:8 core:8 pu:2", NULL},
-	{"two packages, no SMT", "package:2 core:64 pu:1", NULL},
-	{"one of everything", "package:1 l3:1 core:1 pu:1", NULL},
-	{"two packages of two nodes", "package:2 numa:2 l3:1 core:24 pu:2", NULL},
-	{"12 of 32 PUs", "package:2 l3:2 core:4 pu:2", "0,2-5,9,16-17,20,22,30-31"},
-	{"one big core, many small", "package:1 core:6 pu:2", "0-1,2,4,6,8,10"},
-	{"this machine", NULL, NULL},
+	{"two packages, sixteen L3, SMT", "package:2 l3:8 core:8 pu:2", NULL, true},
+	{"two packages, no SMT", "package:2 core:64 pu:1", NULL, true},
+	{"the same without a level of cores", "package:2 core:64 pu:1", NULL, false},
+	{"one of everything", "package:1 l3:1 core:1 pu:1", NULL, true},
+	{"two packages of two nodes", "package:2 numa:2 l3:1 core:24 pu:2", NULL, true},
+	{"12 of 32 PUs", "package:2 l3:2 core:4 pu:2", "0,2-5,9,16-17,20,22,30-31", true},
+	{"one big core, many small", "package:1 core:6 pu:2", "0-1,2,4,6,8,10", true},
+	{"this machine", NULL, NULL, true},
 };
 
-enum { MACHINES = sizeof machines / sizeof *machines, SYMMETRIC = 4, PMAX = 1024 };
+enum { MACHINES = sizeof machines / sizeof *machines, SYMMETRIC = 5, BIG_AND_SMALL = 6, PMAX = 1024 };
 
 static hwloc_topology_t load(const struct machine *m)
 {
@@ -39,6 +39,8 @@ static hwloc_topology_t load(const struct machine *m)
 
 	CHECK(hwloc_topology_init(&t) == 0);
 	CHECK(hwloc_topology_set_all_types_filter(t, HWLOC_TYPE_FILTER_KEEP_STRUCTURE) == 0);
+	if (m->cores)
+		CHECK(hwloc_topology_set_type_filter(t, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL) == 0);
 	if (m->text)
 		CHECK(hwloc_topology_set_synthetic(t, m->text) == 0);
 	CHECK(hwloc_topology_load(t) == 0);
@@ -204,7 +206,7 @@ static void compact_on(int m, unsigned first)
 		int own = n < npu ? n : npu;
 
 		topo_choose(t, PIN_COMPACT, first, n, pu);
-		FIT(pu[0] == first, "does not begin there");
+		FIT(where[pu[0]].core == where[first].core, "does not begin at that core");
 		FIT(distinct(pu, own), "a PU has two while others have none");
 		FIT(cores_fill_evenly(pu, own), "a core gets a second before every core has one");
 		for (int i = own; i < n; i++)
@@ -334,7 +336,7 @@ TEST_LIMIT(any_number_of_ps_on_any_machine, 60)
 /* P's that outnumber the PUs are dealt out evenly. */
 TEST(more_ps_than_pus_wrap_around)
 {
-	hwloc_topology_t t = load(&machines[5]);
+	hwloc_topology_t t = load(&machines[BIG_AND_SMALL]);
 	unsigned pu[PMAX];
 
 	survey(t);
