@@ -27,7 +27,7 @@ static int cpus_of(long long quota, long long period)
 {
 	if (quota <= 0 || period <= 0)
 		return INT_MAX;
-	long long n = (quota + period - 1) / period;
+	long long n = quota / period + (quota % period != 0);
 
 	return n < 1 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
 }

@@ -25,9 +25,25 @@
 static enum guard_policy policy;
 static bool can_advise; /* the kernel has MADV_GUARD_INSTALL */
 static atm_u32 no_vector; /* process_madvise on ourselves was refused once */
-static atm_u32 out_of_maps; /* mprotect met vm.max_map_count once */
+static atm_u32 out_of_maps; /* mprotect met its limit once */
+static uint64_t most_mprotected;
 atm_u64 wend__stack_carved;
 static atm_u64 guarded, returned_bytes;
+
+/* How many stacks may have a guard of two mappings each: what half of vm.max_map_count leaves after a
+ * reserve; the rest of the program, and our arenas, need mappings, too. */
+static uint64_t mprotect_room(void)
+{
+	FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+	unsigned long most = 65530;
+
+	if (f) {
+		if (fscanf(f, "%lu", &most) != 1)
+			most = 65530;
+		fclose(f);
+	}
+	return most / 2 > 4096 ? (most / 2 - 4096) / 2 : 0;
+}
 
 static bool advise_works(void)
 {
@@ -48,6 +64,7 @@ void stack_init(enum guard_policy wanted)
 	if (wanted == GUARD_ADVISE && !can_advise)
 		fprintf(stderr, "wend: guard=advise: this kernel has no MADV_GUARD_INSTALL (Linux 6.13); "
 						"guarding by mprotect instead\n");
+	most_mprotected = mprotect_room();
 	atm_store_rlx(&out_of_maps, 0);
 	atm_store_rlx(&wend__stack_carved, 0);
 	atm_store_rlx(&guarded, 0);
@@ -101,17 +118,19 @@ static void say_out_of_maps(void)
 	if (atm_xchg_sc(&out_of_maps, 1) != 0)
 		return;
 	fprintf(stderr,
-			"wend: vm.max_map_count is met: %s. Raise it (sysctl vm.max_map_count=N, two mappings per "
-			"coroutine) or use Linux 6.13, where guards take none. This is said once.\n",
+			"wend: guards by mprotect have taken their share of vm.max_map_count: %s. Raise it (sysctl "
+			"vm.max_map_count=N, four per coroutine) or use Linux 6.13, where guards take none. This is said "
+			"once.\n",
 			policy == GUARD_STRICT ? "no further stack can be guarded, and guard=strict refuses others"
 								   : "further stacks have a canary instead of a guard page");
 }
 
-/* Two mappings per guard; the kernel's limit is met at about 32,000 stacks. */
+/* Two mappings per guard, up to the share that mprotect_room leaves. */
 static uint32_t protect_slots(struct chunk *c, uint32_t first, uint32_t n)
 {
 	for (uint32_t i = first; i < first + n; i++) {
-		bool may = policy != GUARD_CANARY && !atm_load_rlx(&out_of_maps); /* rlx: sticky hint */
+		bool may = policy != GUARD_CANARY && !atm_load_rlx(&out_of_maps) && /* rlx: sticky hint */
+				   atm_load_rlx(&guarded) < most_mprotected;
 
 		if (may && mprotect(chunk_slot(c, i), PAGE_SIZE, PROT_NONE) == 0) {
 			c->slot[i].flags = G_GUARDED;
@@ -154,14 +173,19 @@ uint32_t guard_slots(struct chunk *c, uint32_t first, uint32_t n)
 	return n;
 }
 
+/* Zero: the neighbour's page was given back and not used since, perhaps between our two looks. */
+static bool canary_alive(uint64_t word)
+{
+	return word == CANARY || word == 0;
+}
+
 bool stack_intact(const struct g *gp, const void *sp)
 {
 	const uint64_t *words = (const uint64_t *)gp->lo - 2;
 
 	if ((const char *)sp < gp->lo)
 		return false;
-	/* Zero: the neighbour's page was given back and not used since. */
-	return !(gp->flags & G_CANARY) || ((words[0] == CANARY || words[0] == 0) && words[1] == words[0]);
+	return !(gp->flags & G_CANARY) || (canary_alive(words[0]) && canary_alive(words[1]));
 }
 
 bool stack_guard_hit(const void *addr, struct g **gp)
@@ -267,18 +291,23 @@ static bool unmark_kept(struct chunk *c, uint32_t i)
 	return i < c->keep;
 }
 
-/* Slots [keep, carved) are as if they had never been carved: page tables, guards and the side table's pages
- * go back. Mapped anew in place, so that nobody who still looks there meets a hole. */
-static void uncarve(struct chunk *c)
+/* Slots [keep, carved) are mapped anew in place, so that nobody who still looks there meets a hole: page
+ * tables and guards go back. */
+static bool remap_tail(struct chunk *c)
 {
 	char *from = chunk_slot(c, c->keep);
 	size_t bytes = (size_t)(c->carved - c->keep) * c->slot_size;
 
 	if (mmap(from, bytes, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED, -1, 0) == MAP_FAILED)
-		return; /* out of mappings: the slots stay reserved and unused */
+		return false; /* out of mappings */
 	madvise(from, bytes, MADV_NOHUGEPAGE);
+	return true;
+}
 
+/* As if they had never been carved; the pages of the side table go back, too. */
+static void forget_tail(struct chunk *c)
+{
 	char *table = (char *)(((uintptr_t)&c->slot[c->keep] + PAGE_SIZE - 1) & ~(uintptr_t)(PAGE_SIZE - 1));
 	char *end = (char *)&c->slot[c->nslots];
 
@@ -301,13 +330,15 @@ static void uncarve_tails(struct stack_class *sc, int cls)
 		c->keep = c->carved;
 		while (c->keep > 0 && c->slot[c->keep - 1].flags & SLOT_CLEAN)
 			c->keep--;
+		if (c->keep < c->carved && !remap_tail(c))
+			c->keep = c->carved;
 	}
 	filter_clean(sc, unmark_kept);
 	for (uint32_t k = 1; k < chunk_count(); k++) {
 		struct chunk *c = chunk_at(k);
 
 		if (c && c->cls == cls && c->keep < c->carved)
-			uncarve(c);
+			forget_tail(c);
 	}
 }
 

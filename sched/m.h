@@ -44,6 +44,7 @@ struct m {
 	void *alt_stack;     /* where fault handlers run */
 	stack_t alt_before;
 	uint32_t id;
+	int slack_before;    /* timer slack the thread came with */
 	int bound_cpu;       /* where the thread is bound, -1 nowhere */
 
 	/* hand-over to a sleeping M: written under sched.lock by who wakes it */

@@ -51,7 +51,7 @@ static inline uint32_t policy_victim(const struct knobs *k, uint64_t *rng, uint3
 									 uint32_t level_start, uint32_t level_end, uint32_t all,
 									 uint32_t *offset)
 {
-	if (i == level_start || (k->victim == VICTIM_RANDOM && i == 0))
+	if (i == (k->victim == VICTIM_RANDOM ? 0 : level_start))
 		*offset = rand_next(rng);
 	if (k->victim == VICTIM_RANDOM)
 		return (i + *offset) % all;
@@ -60,12 +60,15 @@ static inline uint32_t policy_victim(const struct knobs *k, uint64_t *rng, uint3
 	return level_start + (i - level_start + *offset) % n;
 }
 
-/* The next interval of a sleeping P that watches: short after it found something, doubling to 2 ms. */
+/* The next interval of a sleeping P that watches: short after it found something, doubling to 2 ms, or as
+ * long as watch_us if that is more. */
 static inline int64_t policy_watch_next(const struct knobs *k, int64_t now_ns, bool found)
 {
 	if (found)
 		return k->watch_us * 1000;
-	return now_ns >= 1000000 ? 2000000 : now_ns * 2;
+	if (now_ns >= 2000000)
+		return now_ns;
+	return now_ns * 2 < 2000000 ? now_ns * 2 : 2000000;
 }
 
 #endif

@@ -47,6 +47,7 @@ void m_attach(struct m *mp)
 			mp->stack_lo = lo;
 		pthread_attr_destroy(&attr);
 	}
+	mp->slack_before = prctl(PR_GET_TIMERSLACK);
 	prctl(PR_SET_TIMERSLACK, 1UL); /* the watcher's naps end 50 us late otherwise */
 	crash_thread_init(mp);
 }
@@ -54,6 +55,8 @@ void m_attach(struct m *mp)
 void m_detach(struct m *mp)
 {
 	crash_thread_fini(mp);
+	if (mp->slack_before > 0)
+		prctl(PR_SET_TIMERSLACK, (unsigned long)mp->slack_before);
 	if (mp->is_caller && mp->bound_cpu >= 0)
 		pthread_setaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
 	wend__m = NULL;

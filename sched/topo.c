@@ -6,7 +6,6 @@
 #include "sched/topo.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,58 +21,102 @@ static int pin;       /* what is in force for the present number of P's */
 
 /* ---- Pure --------------------------------------------------------------------------------------- */
 
-/* All PUs, one of each core before the second of any. */
-static void compact_order(hwloc_topology_t t, unsigned npu, unsigned *order)
+/* The PU that is number `rank` of core number `core`; where the topology has no cores, each PU is one. */
+static hwloc_obj_t pu_of_core(hwloc_topology_t t, unsigned core, unsigned rank)
 {
-	unsigned n = 0;
+	hwloc_obj_t c = hwloc_get_obj_by_type(t, HWLOC_OBJ_CORE, core);
 
-	for (unsigned sibling = 0; n < npu; sibling++) {
-		for (unsigned i = 0; i < npu; i++) {
-			hwloc_obj_t pu = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, i);
-			hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, pu);
-			unsigned rank = 0;
+	if (!c)
+		return rank == 0 ? hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, core) : NULL;
+	return hwloc_get_obj_inside_cpuset_by_type(t, c->cpuset, HWLOC_OBJ_PU, rank);
+}
 
-			/* rank of this PU inside its core */
-			for (unsigned j = 0; core && j < i; j++) {
-				hwloc_obj_t other = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, j);
+/* All PUs: the first of each core, round the circle of cores from the one that has PU `first`, then the second
+ * of each, and so on. */
+static void compact_order(hwloc_topology_t t, unsigned npu, unsigned first, unsigned *order)
+{
+	int have = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_CORE);
+	unsigned ncores = have > 0 ? (unsigned)have : npu;
+	hwloc_obj_t pu = hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, first);
+	hwloc_obj_t core = pu ? hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, pu) : NULL;
+	unsigned start = core ? core->logical_index : pu ? first : 0, n = 0;
+	unsigned siblings = core ? (unsigned)hwloc_bitmap_weight(core->cpuset) : 1, turn = 0;
 
-				rank += hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, other) == core;
-			}
-			if (rank == sibling)
-				order[n++] = i;
+	while (core && pu_of_core(t, start, turn) != pu) /* the first core's own circle begins at `first` */
+		turn++;
+	for (unsigned rank = 0; n < npu && rank < npu; rank++) {
+		for (unsigned i = 0; i < ncores && n < npu; i++) {
+			unsigned r = i == 0 && rank < siblings ? (rank + turn) % siblings : rank;
+
+			pu = pu_of_core(t, (start + i) % ncores, r);
+			if (pu)
+				order[n++] = pu->logical_index;
 		}
 	}
 }
 
-/* Greedy: each P on the free PU whose nearest chosen neighbour is farthest. */
-static void spread_order(hwloc_topology_t t, unsigned npu, unsigned want, unsigned *order)
+/* How many P's were placed below an object; kept in its userdata while spread_order works. */
+static uintptr_t placed(hwloc_obj_t obj)
 {
-	bool *used = calloc(npu, sizeof *used);
+	return (uintptr_t)obj->userdata;
+}
 
-	for (unsigned n = 0; n < want; n++) {
-		unsigned best = 0;
-		int best_near = INT_MAX;
+static void forget_placed(hwloc_obj_t obj)
+{
+	obj->userdata = NULL;
+	for (unsigned i = 0; i < obj->arity; i++)
+		forget_placed(obj->children[i]);
+}
 
-		for (unsigned i = 0; i < npu; i++) {
-			int near = -1;
+/* Room below obj while each core may have `per_core`. */
+static uintptr_t room(hwloc_topology_t t, hwloc_obj_t obj, unsigned per_core)
+{
+	int pus = hwloc_bitmap_weight(obj->cpuset);
+	int cores = hwloc_get_nbobjs_inside_cpuset_by_type(t, obj->cpuset, HWLOC_OBJ_CORE);
+	uintptr_t most = cores > 0 && obj->type != HWLOC_OBJ_PU ? (uintptr_t)cores * per_core : (uintptr_t)pus;
 
-			if (!used || used[i])
-				continue;
-			for (unsigned j = 0; j < n; j++) {
-				int d = topo_nearness(t, i, order[j]);
+	return most < (uintptr_t)pus ? most : (uintptr_t)pus;
+}
 
-				near = d > near ? d : near;
-			}
-			if (near < best_near) {
-				best_near = near;
-				best = i;
-			}
-		}
-		order[n] = best;
-		if (used)
-			used[best] = true;
+/* The child with the fewest P's that has room. */
+static hwloc_obj_t emptiest(hwloc_topology_t t, hwloc_obj_t at, unsigned per_core)
+{
+	hwloc_obj_t best = NULL;
+
+	for (unsigned i = 0; i < at->arity; i++) {
+		hwloc_obj_t c = at->children[i];
+
+		if (placed(c) < room(t, c, per_core) && (!best || placed(c) < placed(best)))
+			best = c;
 	}
-	free(used);
+	return best;
+}
+
+/* From the root down, always to the emptiest child; no core gets another P while one has fewer. */
+static void spread_order(hwloc_topology_t t, unsigned want, unsigned *order)
+{
+	hwloc_obj_t root = hwloc_get_root_obj(t);
+	unsigned per_core = 1;
+
+	forget_placed(root);
+	for (unsigned n = 0; n < want; n++) {
+		hwloc_obj_t at = root;
+
+		while (!emptiest(t, root, per_core))
+			per_core++;
+		while (at->type != HWLOC_OBJ_PU) {
+			hwloc_obj_t best = emptiest(t, at, per_core);
+
+			/* Cores of unequal size may leave a branch with room by count only. */
+			for (unsigned more = per_core; !best; more++)
+				best = emptiest(t, at, more);
+			at->userdata = (void *)(placed(at) + 1);
+			at = best;
+		}
+		at->userdata = (void *)(placed(at) + 1);
+		order[n] = at->logical_index;
+	}
+	forget_placed(root);
 }
 
 void topo_choose(hwloc_topology_t t, int kind, unsigned first, int n, unsigned *pu)
@@ -88,16 +131,11 @@ void topo_choose(hwloc_topology_t t, int kind, unsigned first, int n, unsigned *
 		return;
 	}
 	if (kind == PIN_SPREAD)
-		spread_order(t, npu, want, order);
+		spread_order(t, want, order);
 	else
-		compact_order(t, npu, order);
-
-	unsigned start = 0, len = kind == PIN_SPREAD ? want : npu;
-
-	while (kind == PIN_COMPACT && start < npu && order[start] != first)
-		start++;
+		compact_order(t, npu, first, order);
 	for (int i = 0; i < n; i++)
-		pu[i] = order[(start + (unsigned)i) % len];
+		pu[i] = order[(unsigned)i % (kind == PIN_SPREAD ? want : npu)];
 	free(order);
 }
 
@@ -131,6 +169,8 @@ static void read_topology(void)
 		return;
 	}
 	hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
+	/* or hwloc leaves them out where each has one PU */
+	hwloc_topology_set_type_filter(topology, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL);
 	unsigned long flags = HWLOC_TOPOLOGY_FLAG_NO_DISTANCES | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS |
 						  HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS;
 

@@ -9,8 +9,8 @@
 #include "base/compiler.h"
 
 /* Chooses a PU (logical index) for each of n P's. kind: PIN_COMPACT, neighbours sharing caches, one per
- * core before any core gets a second, beginning at PU `first`; PIN_SPREAD, as far apart as may be. More P's
- * than PUs wrap around. */
+ * core before any core gets a second, beginning at the core of PU `first`; PIN_SPREAD, as far apart as may be,
+ * evenly over packages, caches and cores. More P's than PUs wrap around. Uses the objects' userdata. */
 void topo_choose(hwloc_topology_t t, int kind, unsigned first, int n, unsigned *pu);
 
 /* How near two PUs are: the depth of what they share; greater is nearer. */
