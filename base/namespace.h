@@ -72,6 +72,7 @@
 #define stack_by_index wend__stack_by_index
 #define stack_class wend__stack_class
 #define stack_class_size wend__stack_class_size
+#define stack_count_returned wend__stack_count_returned
 #define stack_each wend__stack_each
 #define stack_fini wend__stack_fini
 #define stack_get wend__stack_get

@@ -76,6 +76,11 @@ const char *stack_guard_kind(void)
 	return can_advise ? "madvise" : policy == GUARD_CANARY ? "canary" : "mprotect";
 }
 
+void stack_count_returned(size_t bytes)
+{
+	atm_add_sc(&returned_bytes, bytes);
+}
+
 void stack_stats_read(struct stack_stats *out)
 {
 	out->carved = atm_load_rlx(&wend__stack_carved); /* rlx: statistics */
@@ -254,7 +259,7 @@ size_t release_pages(struct stack_class *sc, uint32_t n)
 		}
 		pages += k;
 	}
-	atm_add_sc(&returned_bytes, pages * PAGE_SIZE); /* at least so many: deep stacks had more */
+	stack_count_returned(pages * PAGE_SIZE); /* at least so many: deep stacks had more */
 	return pages * PAGE_SIZE;
 }
 

@@ -56,8 +56,9 @@ struct m {
 	struct m *link;     /* idle list */
 	struct m *all_link; /* all M's; they are freed only when the runtime has ended */
 	pthread_t thread;
-	bool is_caller; /* the thread that called wend_run: not to be joined */
-	atm_u32 gone;   /* left its loop */
+	bool is_caller; /* the thread that called wend_run */
+	bool joinable;  /* thread is one that was created */
+	atm_u32 gone;   /* left its loop; cleared by who uses the structure again, under sched.lock */
 };
 
 enum attn {

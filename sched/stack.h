@@ -78,6 +78,7 @@ struct stack_stats {
 	uint64_t carved, guarded, returned_bytes;
 };
 void stack_stats_read(struct stack_stats *out);
+void stack_count_returned(size_t bytes);
 const char *stack_guard_kind(void);
 
 #endif

@@ -240,7 +240,7 @@ static int stop_finish(struct m *mine)
 			nap.tv_nsec *= 2;
 	}
 	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
-		if (mp != mine && !mp->is_caller)
+		if (mp != mine && mp->joinable)
 			pthread_join(mp->thread, NULL);
 	free_everything();
 	atm_store_rel(&sched.phase, PHASE_OFF);

@@ -13,22 +13,47 @@
 
 #define THREAD_STACK ((size_t)256 << 10) /* the loop's own stack; untouched pages cost nothing */
 
-struct m *m_make(void)
+/* One whose thread has ended (a coroutine ended there locked, or no thread could be had), ready for another
+ * one; NULL if there is none. */
+static struct m *reuse(void)
 {
-	struct m *mp = aligned_alloc(CACHELINE, sizeof *mp);
+	struct m *mp;
 
+	lock(&sched.lock);
+	for (mp = sched.all_m; mp; mp = mp->all_link)
+		if (!mp->is_caller && atm_cas_sc(&mp->gone, 1, 0))
+			break;
+	unlock(&sched.lock);
 	if (!mp)
 		return NULL;
-	memset(mp, 0, sizeof *mp);
+	if (mp->joinable)
+		pthread_join(mp->thread, NULL); /* it is past its last line */
+	*mp = (struct m){.all_link = mp->all_link, .id = mp->id};
+	return mp;
+}
+
+struct m *m_make(void)
+{
+	struct m *mp = reuse();
+	bool fresh = !mp;
+
+	if (fresh)
+		mp = aligned_alloc(CACHELINE, sizeof *mp);
+	if (!mp)
+		return NULL;
+	if (fresh)
+		memset(mp, 0, sizeof *mp);
 	mp->bound_cpu = -1;
 	if (!wend__asym_on)
-		atm_store_rlx(&mp->attn, ATTN_FENCE); /* rlx: nobody else has mp yet */
+		atm_store_rlx(&mp->attn, ATTN_FENCE); /* rlx: nobody else has mp yet, or before the lock */
 	lock(&sched.lock);
-	mp->id = sched.nm++;
+	if (fresh) {
+		mp->id = sched.nm++;
+		mp->all_link = sched.all_m;
+		sched.all_m = mp;
+	}
 	if (atm_load_rlx(&sched.phase) == PHASE_STOPPING)
 		atm_or_sc(&mp->attn, ATTN_STOP); /* stop_begin has passed the list already */
-	mp->all_link = sched.all_m;
-	sched.all_m = mp;
 	unlock(&sched.lock);
 	return mp;
 }
@@ -92,13 +117,15 @@ int m_start(struct m *mp, struct p *pp, bool spinning)
 	/* Not that of the thread that happens to make it, which may be bound to its P's CPU. */
 	pthread_attr_setaffinity_np(&attr, sizeof sched.home_cpus, &sched.home_cpus);
 
+	mp->joinable = true;
+
 	int err = pthread_create(&mp->thread, &attr, thread_main, mp);
 
 	pthread_attr_destroy(&attr);
 	if (err == 0)
 		return 0;
 	mp->next_p = NULL;
-	mp->is_caller = true; /* nothing to join */
+	mp->joinable = false;
 	atm_store_rel(&mp->gone, 1);
 	if (atm_xchg_sc(&said, 1) == 0)
 		fprintf(stderr,

@@ -103,6 +103,7 @@ size_t trim_parked(size_t most)
 		}
 	}
 	unlock(&trim_lock);
+	stack_count_returned(bytes);
 	return bytes;
 }
 

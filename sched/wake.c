@@ -2,6 +2,7 @@
  *
  * sched/wake.c - the lists of idle P's and sleeping M's, and who gives a P to whom. The rules I1 to I3 stand
  * in idle.c. */
+#include "base/fatal.h"
 #include "sched/idle_priv.h"
 #include "sched/policy.h"
 
@@ -102,6 +103,9 @@ static void start_p(struct p *pp, bool spinning)
 	lock(&sched.lock);
 	put_idle_p(pp);
 	unlock(&sched.lock);
+	if (!anybody_busy() && (work_visible(1) || atm_load_rlx(&pp->inbox)))
+		wend__fatal("no thread can be had, and none is left to run coroutines: raise ulimit -u, "
+					"kernel.pid_max or the pids limit of the cgroup");
 }
 
 /* One idle P, if any, unless somebody searches already. */
