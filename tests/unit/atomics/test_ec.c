@@ -85,7 +85,7 @@ static void *wait_long(void *unused)
 
 	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
 	CHECK(ec_wait(&ec, v, unused ? now_ns() + 30000000000 : 0));
-	woken_at = now_ns();
+	__atomic_store_n(&woken_at, now_ns(), __ATOMIC_RELAXED);
 	return NULL;
 }
 
@@ -123,20 +123,29 @@ TEST(a_wake_ends_a_timed_wait_at_once)
 
 enum { WAITERS = 6 };
 
+/* The best of three, as waiters that were forgotten look again by themselves after a second. */
 TEST(a_wake_wakes_everybody)
 {
-	pthread_t t[WAITERS];
+	double best = 1e9;
 
-	for (int i = 0; i < WAITERS; i++) {
-		ready = 0;
-		CHECK(pthread_create(&t[i], NULL, wait_long, NULL) == 0);
-		while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
-			TEST_SLEEP_MS(1);
+	for (int round = 0; round < 3; round++) {
+		pthread_t t[WAITERS];
+		double woke;
+
+		for (int i = 0; i < WAITERS; i++) {
+			ready = 0;
+			CHECK(pthread_create(&t[i], NULL, wait_long, NULL) == 0);
+			while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+				TEST_SLEEP_MS(1);
+		}
+		TEST_SLEEP_MS(20);
+		woke = test_now();
+		ec_inc(&ec);
+		for (int i = 0; i < WAITERS; i++)
+			pthread_join(t[i], NULL);
+		best = test_now() - woke < best ? test_now() - woke : best;
 	}
-	TEST_SLEEP_MS(20);
-	ec_inc(&ec);
-	for (int i = 0; i < WAITERS; i++)
-		pthread_join(t[i], NULL);
+	CHECK_MSG(best < 0.3, "the last one was woken after %.3f s", best);
 }
 
 /* ---- Ping-pong: a lost wake is a hang ------------------------------------------------------------ */
