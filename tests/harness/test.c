@@ -342,7 +342,7 @@ int main(int argc, char **argv)
 	skip_reason = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (skip_reason == MAP_FAILED)
 		return 1;
-	seed = s ? strtoull(s, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
+	seed = s && *s ? strtoull(s, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
 	for (struct test_case *t = cases; t; t = t->next)
 		planned += wanted(t, argv + 1);
 	if (list) {
