@@ -41,7 +41,6 @@
 #define global_put_locked wend__global_put_locked
 #define guard_slots wend__guard_slots
 #define hand_off_p wend__hand_off_p
-#define inbox_get wend__inbox_get
 #define inbox_put wend__inbox_put
 #define knobs_default wend__knobs_default
 #define knobs_get wend__knobs_get
@@ -57,11 +56,11 @@
 #define make_next wend__make_next
 #define p_free wend__p_free
 #define p_make wend__p_make
-#define park wend__park
+#define g_park wend__g_park
 #define park_foreign wend__park_foreign
 #define pick_fair wend__pick_fair
 #define procs_resize wend__procs_resize
-#define ready wend__ready
+#define g_ready wend__g_ready
 #define ready_elsewhere wend__ready_elsewhere
 #define release_pages wend__release_pages
 #define requeue wend__requeue
@@ -120,6 +119,7 @@
 #define take_this_p wend__take_this_p
 #define unlist wend__unlist
 #define counter_row wend__counter_row
+#define bound_get wend__bound_get
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p
 #define wake_slow wend__wake_slow

@@ -36,7 +36,7 @@ static inline void cell_take(struct cell *cell)
 	if (!atm_cas_sc(&cell->state, CELL_TOKEN, NULL)) {
 		struct g *gp = current(mp, "cell_take");
 
-		mp = park(mp, gp, WAIT_HANDOVER, cell, cell_commit, cell);
+		mp = g_park(mp, gp, WAIT_HANDOVER, cell, cell_commit, cell);
 	}
 	leave_any(mp);
 }
@@ -49,7 +49,7 @@ static inline void cell_give(struct cell *cell)
 	while (!atm_cas_sc(&cell->state, NULL, CELL_TOKEN)) {
 		gp = atm_load_rlx(&cell->state); /* rlx: the exchange below decides */
 		if (gp && atm_cas_sc(&cell->state, gp, NULL)) {
-			ready(mp, gp);
+			g_ready(mp, gp);
 			break;
 		}
 	}

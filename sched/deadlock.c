@@ -3,31 +3,38 @@
  * sched/deadlock.c - all coroutines are asleep and nobody is left who could wake one. */
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/fatal.h"
 #include "sched/sched_priv.h"
 #include "wend/go.h"
 
-/* Threads of this process that are not M's. When in doubt, there are. */
+static bool is_m(int tid)
+{
+	bool found = false;
+
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp && !found; mp = mp->all_link)
+		found = (int)atm_load_rlx(&mp->tid) == tid; /* rlx: its own number */
+	unlock(&sched.lock);
+	return found;
+}
+
+/* Does the process have threads that are not M's, be they on their way out? When in doubt, it has. */
 static bool other_threads(void)
 {
 	DIR *dir = opendir("/proc/self/task");
-	int tasks = 0, ms = 0;
-
-#ifdef WEND_TSAN
-	ms++; /* ThreadSanitizer's own */
-#endif
+	int others = 0;
 
 	if (!dir)
 		return true;
 	for (struct dirent *e; (e = readdir(dir));)
-		tasks += e->d_name[0] != '.';
+		others += e->d_name[0] != '.' && !is_m(atoi(e->d_name));
 	closedir(dir);
-	lock(&sched.lock);
-	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
-		ms += !atm_load_rlx(&mp->gone);
-	unlock(&sched.lock);
-	return tasks > ms;
+#ifdef WEND_TSAN
+	others--; /* ThreadSanitizer's own */
+#endif
+	return others > 0;
 }
 
 /* All P's are idle. Only threads that the runtime does not know could still wake somebody: if there are any,
@@ -43,7 +50,7 @@ void check_deadlock(void)
 
 	for (int i = 0; i < sched.nallp; i++)
 		dead = dead && sched.allp[i]->state != P_TAKEN && !runq_len(sched.allp[i]) &&
-			   !atm_load_rlx(&sched.allp[i]->inbox);
+			   !sched.allp[i]->bound && !atm_load_rlx(&sched.allp[i]->inbox);
 	unlock(&sched.lock);
 	if (!dead)
 		return;

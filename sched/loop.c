@@ -60,7 +60,7 @@ static cold void canary_check(struct g *gp)
 		stack_overflow(gp, __builtin_return_address(0), __builtin_frame_address(0));
 }
 
-struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj,
+struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj,
 			   park_commit *commit, void *arg)
 {
 	gp->wait_reason = (uint16_t)reason;
@@ -79,7 +79,7 @@ struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *
 	return leave_stack(mp, gp, pick(mp->p));
 }
 
-void ready(struct m *mp, struct g *gp)
+void g_ready(struct m *mp, struct g *gp)
 {
 	if (unlikely(gp->flags & (G_FOREIGN | G_SLOW)) || !mp || unlikely(!mp->p)) {
 		ready_elsewhere(mp, gp);
@@ -111,7 +111,7 @@ noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post)
 	case POST_PARK:
 		atm_store_rel(&prev->state, G_WAITING); /* rel T2: the saved stack pointer */
 		if (!mp->commit(prev, mp->commit_arg))
-			ready(mp, prev);
+			g_ready(mp, prev);
 		return;
 	case POST_EXIT:
 		g_free(mp->p, prev);

@@ -56,6 +56,7 @@ struct m {
 	struct m *link;     /* idle list */
 	struct m *all_link; /* all M's; they are freed only when the runtime has ended */
 	pthread_t thread;
+	atm_u32 tid;    /* the kernel's number of the thread, 0 before it has run */
 	bool is_caller; /* the thread that called wend_run */
 	bool joinable;  /* thread is one that was created */
 	atm_u32 gone;   /* left its loop; cleared by who uses the structure again, under sched.lock */

@@ -57,6 +57,7 @@ struct p {
 	struct g *gspare;               /* another full chain of them, or NULL */
 	int ngcache;
 	int refill; /* how many to carve when both are empty: doubles from 4 */
+	struct g *bound;          /* what came out of the inbox, oldest first */
 	uint64_t next_id, end_id; /* block of coroutine ids */
 	uint64_t rng;
 	uint32_t id;

@@ -121,10 +121,8 @@ void retire_p(struct m *mp)
 	mp->link = sched.idle_m;
 	sched.idle_m = mp;
 	unlock(&sched.lock);
-	for (struct g *gp = atm_xchg_sc(&pp->inbox, NULL), *next; gp; gp = next) {
-		next = gp->link;
+	for (struct g *gp; (gp = bound_get(pp));)
 		requeue(NULL, gp);
-	}
 	if (spinning)
 		atm_add_sc(&sched.load, -LOAD_SPIN);
 	sched_heavy();

@@ -115,27 +115,20 @@ void inbox_put(struct p *pp, struct g *gp)
 	} while (!atm_cas_sc(&pp->inbox, head, gp));
 }
 
-/* The oldest; the others go back in order. Owner only. */
-struct g *inbox_get(struct p *pp)
+/* The oldest. Owner only: what the inbox holds is turned round once and kept. */
+struct g *bound_get(struct p *pp)
 {
-	if (atm_load_rlx(&pp->inbox) == NULL) /* rlx: looked at again */
-		return NULL;
-
-	struct g *gp = atm_xchg_sc(&pp->inbox, NULL);
-	struct g *prev = NULL;
-
-	while (gp && gp->link) { /* reverse: newest first becomes oldest first */
-		struct g *next = gp->link;
-
-		gp->link = prev;
-		prev = gp;
-		gp = next;
+	if (!pp->bound && atm_load_rlx(&pp->inbox)) { /* rlx: looked at again and again */
+		for (struct g *gp = atm_xchg_sc(&pp->inbox, NULL), *next; gp; gp = next) {
+			next = gp->link;
+			gp->link = pp->bound;
+			pp->bound = gp;
+		}
 	}
-	/* prev: the rest, from second oldest to newest. Put back so that the newest is on top. */
-	for (struct g *next; prev; prev = next) {
-		next = prev->link;
-		inbox_put(pp, prev);
-	}
+	struct g *gp = pp->bound;
+
+	if (gp)
+		pp->bound = gp->link;
 	return gp;
 }
 
@@ -149,7 +142,7 @@ static struct g *pick_from(struct p *pp, uint32_t which)
 	case 0:
 		return global_get(pp);
 	case 1:
-		return inbox_get(pp);
+		return bound_get(pp);
 	case 2:
 		return deque_take(&pp->ring, &item) ? item : NULL;
 	default: /* the oldest of fresh, or the newest if a thief is about */

@@ -20,14 +20,14 @@ static force_inline struct g *current(struct m *mp, const char *what)
 }
 
 /* Blocks gp = current(mp). After nobody runs on its stack any more, commit(gp, arg) publishes it;
- * returns once somebody has called ready(gp). The M may be another then: it is returned, for leave;
+ * returns once somebody has called g_ready(gp). The M may be another then: it is returned, for leave;
  * NULL for a foreign thread. reason and obj show in lists and profiles. */
-struct m *park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj, park_commit *commit,
+struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj, park_commit *commit,
 			   void *arg);
 
 /* Makes a parked coroutine runnable (or wakes the foreign thread it stands for). Exactly once per park.
  * mp as from enter, NULL from foreign threads. Never blocks. */
-void ready(struct m *mp, struct g *gp);
+void g_ready(struct m *mp, struct g *gp);
 
 /* wend_go, and on_end(on_end_arg) when the coroutine ends by return or goexit. on_end runs inside the
  * runtime on the coroutine's stack and must not block. */

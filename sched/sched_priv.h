@@ -90,7 +90,7 @@ void global_put(struct g *gp);
 void global_put_locked(struct g *first, struct g *last, uint32_t n);
 struct g *global_get(struct p *pp); /* takes a fair batch; one to run, the rest to pp's ring */
 void inbox_put(struct p *pp, struct g *gp);
-struct g *inbox_get(struct p *pp);
+struct g *bound_get(struct p *pp);
 struct g *pick_fair(struct p *pp);
 struct g *steal_from(struct p *pp, struct p *victim);
 void requeue(struct m *mp, struct g *gp); /* wherever its attributes want it */

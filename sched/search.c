@@ -112,7 +112,7 @@ struct g *search(struct m *mp)
 		if (!gp)
 			gp = global_get(pp);
 		if (!gp)
-			gp = inbox_get(pp);
+			gp = bound_get(pp);
 		if (gp)
 			return gp;
 		if (atm_load_acq(&sched.phase) != PHASE_RUNNING || atm_load_rlx(&pp->retire))

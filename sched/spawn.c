@@ -354,16 +354,20 @@ void *wend__go_reserve(size_t size, size_t align, void (*run)(void *), const cha
 		.name = name,
 		.cls = stack_class(size + (stack_class_size(sched.default_class))),
 	};
-	int err = 0;
+	int err = -EPERM;
 	struct g *gp = NULL;
 
 	if (size == 0 || size < stack_class_size(sched.default_class) / 4)
 		rq.cls = sched.default_class;
-	if (rq.cls >= 0 && (mp || foreign_may()))
+	if (rq.cls < 0)
+		err = -EINVAL;
+	else if (mp || foreign_may())
 		gp = prepare(mp, &rq, &err);
 	leave_any(mp);
-	if (!gp)
+	if (!gp) {
+		*handle = (void *)(intptr_t)err;
 		return NULL;
+	}
 	align = align < 16 ? 16 : align;
 	gp->arg = (void *)(((uintptr_t)g_stack_top(gp) - size) & ~(uintptr_t)(align - 1));
 	ctx_ground(gp->arg);
@@ -377,5 +381,16 @@ void wend__go_launch(void *handle)
 	struct m *mp = enter();
 
 	publish(mp, handle);
+	leave_any(mp);
+}
+
+void wend__go_cancel(void *handle)
+{
+	struct m *mp = enter();
+	struct g *gp = handle;
+
+	race_fiber_destroy(gp);
+	gp->link = NULL;
+	stack_put(gp, 1);
 	leave_any(mp);
 }

@@ -201,6 +201,16 @@ static void say_too_long(void)
 	unlock(&sched.lock);
 }
 
+/* Nobody will join them any more. */
+static void detach_all(void)
+{
+	lock(&sched.lock);
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		if (mp->joinable)
+			pthread_detach(mp->thread);
+	unlock(&sched.lock);
+}
+
 /* wend_run's own thread is held by a coroutine: nobody can return from there. */
 static cold void caller_is_stuck(void)
 {
@@ -233,6 +243,7 @@ static int stop_finish(struct m *mine)
 		if (clock_now() >= end) {
 			say_too_long();
 			atm_store_rel(&sched.phase, PHASE_WEDGED);
+			detach_all();
 			return -ETIMEDOUT;
 		}
 		nanosleep(&nap, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "sched/switch.h"
 #include "wend/go.h"
@@ -64,6 +65,7 @@ void m_attach(struct m *mp)
 	pthread_attr_t attr;
 
 	wend__m = mp;
+	atm_store_rlx(&mp->tid, (uint32_t)gettid()); /* rlx: for check_deadlock */
 	mp->race_fiber = race_fiber_current();
 	if (pthread_getattr_np(pthread_self(), &attr) == 0) {
 		void *lo;

@@ -142,8 +142,7 @@ noinline void wake_slow(struct p *pp)
 /* pp, which the caller does not hold, has something in its inbox. */
 void wake_p(struct p *pp)
 {
-	sched_heavy(); /* inbox CAS before the list is read; the idler: list, heavy fence, inbox */
-	lock(&sched.lock);
+	lock(&sched.lock); /* with the inbox's CAS a full fence; the idler: list, heavy fence, inbox */
 	bool mine = take_this_p(pp);
 	struct g *left = NULL;
 
@@ -161,7 +160,7 @@ void wake_p(struct p *pp)
 /* The caller's M cannot use pp now. */
 void hand_off_p(struct p *pp)
 {
-	if (runq_len(pp) || atm_load_rlx(&pp->inbox) || atm_load_rlx(&sched.global.n)) {
+	if (runq_len(pp) || pp->bound || atm_load_rlx(&pp->inbox) || atm_load_rlx(&sched.global.n)) {
 		start_p(pp, false);
 		return;
 	}

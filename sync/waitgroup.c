@@ -27,7 +27,7 @@ static void release(struct m *mp, uint32_t index)
 		struct g *gp = stack_by_index(index);
 
 		index = (uint32_t)(uintptr_t)gp->link; /* read before it can run and wait elsewhere */
-		ready(mp, gp);
+		g_ready(mp, gp);
 	}
 }
 
@@ -103,7 +103,7 @@ void wend_waitgroup_wait(wend_waitgroup *wg)
 	if (count_of(atm_load_acq(&wg->wend__state)) != 0) { /* acq W1 */
 		struct m *mp = enter();
 
-		mp = park(mp, current(mp, "wend_waitgroup_wait"), WAIT_WAITGROUP, wg, commit_wait, wg);
+		mp = g_park(mp, current(mp, "wend_waitgroup_wait"), WAIT_WAITGROUP, wg, commit_wait, wg);
 		leave_any(mp);
 	}
 	race_acquire(wg);

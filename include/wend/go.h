@@ -152,10 +152,12 @@ struct wend__go {
 
 WEND_API wend__fn *wend__go_begin(struct wend__go *req);
 
-/* C++: room for a callable on a new stack, then the start. NULL: no stack, or no runtime. */
+/* C++: room for a callable on a new stack, then the start, or not after all. NULL: *handle holds a negative
+ * errno. */
 WEND_API void *wend__go_reserve(size_t size, size_t align, void (*run)(void *), const char *name,
 								void **handle);
 WEND_API void wend__go_launch(void *handle);
+WEND_API void wend__go_cancel(void *handle);
 
 #ifndef __cplusplus
 

@@ -9,7 +9,7 @@
 
 #include <wend/go.h>
 
-#include <cerrno>
+#include <cstdint>
 #include <functional>
 #include <new>
 #include <tuple>
@@ -36,8 +36,13 @@ template <class F, class... Args> int go(const char *name, F &&f, Args &&...args
 		name, &handle);
 
 	if (!room)
-		return -EAGAIN;
-	new (room) call(std::forward<F>(f), std::forward<Args>(args)...);
+		return static_cast<int>(reinterpret_cast<std::intptr_t>(handle));
+	try {
+		new (room) call(std::forward<F>(f), std::forward<Args>(args)...);
+	} catch (...) { /* a copy or move constructor of the user's */
+		wend__go_cancel(handle);
+		throw;
+	}
 	wend__go_launch(handle);
 	return 0;
 }

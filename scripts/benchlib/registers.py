@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 # Where the library switches: giving way, and waiting.
-FUNCTIONS = ("wend_yield", "wend__park")
+FUNCTIONS = ("wend_yield", "wend__g_park")
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
 RESUME = re.compile(r"\(%rip\),(%\w+)\s+#\s+([0-9a-f]+)")
 STORE = re.compile(r"^(%\w+),(-?(?:0x)?[0-9a-f]*\(%\w+\))$")
