@@ -111,7 +111,7 @@
 #define foreign_release_all wend__foreign_release_all
 #define work_visible wend__work_visible
 #define work_unwatched wend__work_unwatched
-#define steal wend__steal
+#define steal_any wend__steal_any
 #define start_search wend__start_search
 #define search wend__search
 #define found_work wend__found_work

@@ -96,7 +96,7 @@ static bool watch(struct m *mp)
 
 				for (uint32_t i = 0; i < atm_load_acq(&sched.nprocs); i++)
 					pp->seen_tick[i] = seen[i];
-				mp->picked = steal(pp, true);
+				mp->picked = steal_any(pp, true);
 				return true;
 			}
 			return false;

@@ -15,7 +15,7 @@ bool work_visible(uint32_t least);
 bool work_unwatched(void);
 
 /* The search itself: a visit to each P, nearest first; rounds of visits until the budget is over. */
-struct g *steal(struct p *pp, bool stale_known);
+struct g *steal_any(struct p *pp, bool stale_known);
 bool start_search(struct m *mp);
 struct g *search(struct m *mp);
 void found_work(struct m *mp);

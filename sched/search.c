@@ -37,7 +37,7 @@ static void look(struct p *pp)
 }
 
 /* One visit to each P, nearest first. */
-struct g *steal(struct p *pp, bool stale_known)
+struct g *steal_any(struct p *pp, bool stale_known)
 {
 	const struct victims *v = atm_load_acq(&pp->victims); /* acq: pairs with topo_place */
 	uint32_t start = 0, offset = 0;
@@ -105,7 +105,7 @@ struct g *search(struct m *mp)
 
 	look(pp);
 	for (bool stale_known = false;; STAT(pp, spins)) {
-		struct g *gp = steal(pp, stale_known);
+		struct g *gp = steal_any(pp, stale_known);
 
 		stale_known = false;
 		give_back_if_asked(pp);
@@ -128,7 +128,7 @@ struct g *search(struct m *mp)
 			return NULL;
 		if (now >= next_look) {
 			stale_known = true; /* the ticks seen are 10 us old: compare, then look anew */
-			gp = steal(pp, true);
+			gp = steal_any(pp, true);
 			if (gp)
 				return gp;
 			look(pp);
