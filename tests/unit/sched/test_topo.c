@@ -592,14 +592,7 @@ TEST(new_threads_do_not_inherit_the_binding_of_their_maker)
 	CHECK_EQ(wend_run(from_pinned_to_floating, NULL), 0);
 }
 
-/* Affinity set from outside limits where P's are put. */
-static int run_on_allowed(void *unused)
-{
-	(void)unused;
-	gather(1);
-	return 0;
-}
-
+/* Affinity set from outside limits where P's are put; those that are too many share. */
 TEST(ps_are_put_on_allowed_cpus_only)
 {
 	cpu_set_t last;
@@ -611,8 +604,10 @@ TEST(ps_are_put_on_allowed_cpus_only)
 	CPU_ZERO(&last);
 	CPU_SET(cpu, &last);
 	CHECK(sched_setaffinity(0, sizeof last, &last) == 0);
-	settings("pin=compact", "1");
-	CHECK_EQ(wend_run(run_on_allowed, NULL), 0);
-	CHECK_EQ(told[0], cpu);
-	CHECK_EQ(cpu_of[0], cpu);
+	settings("pin=compact", "2");
+	CHECK_EQ(wend_run(gather_two, NULL), 0);
+	for (int p = 0; p < 2; p++) {
+		CHECK_EQ(told[p], cpu);
+		CHECK_EQ(cpu_of[p], cpu);
+	}
 }
