@@ -152,7 +152,7 @@ noinline bool deque_pop_contended(struct deque *d, uint64_t b, void **item)
 	int64_t left = (int64_t)(b - t);
 
 	if (left < 0) {
-		atm_store_rlx(&d->bottom, b + 1);
+		atm_store_rel(&d->bottom, b + 1); /* rel D1 */
 		return false;
 	}
 	*item = atm_load_rlx(&d->slots[b & d->mask]);
@@ -161,7 +161,7 @@ noinline bool deque_pop_contended(struct deque *d, uint64_t b, void **item)
 
 	bool won = atm_cas_sc(&d->top, t, t + 1); /* the last item: whoever moves top has it */
 
-	atm_store_rlx(&d->bottom, b + 1);
+	atm_store_rel(&d->bottom, b + 1); /* rel D1 */
 	return won;
 }
 

@@ -18,6 +18,7 @@
  *
  * Ordering.
  *   D1  push: bottom.store rel        -> thief: bottom.load acq    slot contents reach the thief
+ *       (and every other store of bottom: the thief may read a later one instead)
  *   D2  grow: buf.store rel           -> thief: buf.load acq       copied slots reach the thief
  *   D3  pop: bottom store, light fence, thieves load
  *       <-> thief: thieves add, heavy fence, bottom load           owner sees the thief, or the thief
@@ -118,12 +119,12 @@ static force_inline bool deque_pop(struct deque *d, void **item)
 {
 	uint64_t b = atm_load_rlx(&d->bottom) - 1; /* rlx: own word */
 
-	atm_store_rlx(&d->bottom, b); /* rlx: ordered by D3 */
+	atm_store_rel(&d->bottom, b); /* rel D1; ordered by D3 */
 	compiler_barrier();           /* D3: the light side; asym implies membarrier */
 	if (unlikely(atm_load_acq(&d->thieves) != 0)) /* acq D6 */
 		return deque_pop_contended(d, b, item);
 	if (unlikely((int64_t)(b - atm_load_rlx(&d->top)) < 0)) { /* rlx: no thief; D6 */
-		atm_store_rlx(&d->bottom, b + 1);
+		atm_store_rel(&d->bottom, b + 1); /* rel D1 */
 		return false;
 	}
 	*item = atm_load_rlx(&d->slots[b & d->mask]); /* rlx: own stores */
