@@ -11,8 +11,16 @@
 
 noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post);
 
+/* ThreadSanitizer must see what after_switch stores: it may not be inlined into the switch, which is not
+ * instrumented. */
+#if defined(WEND_TSAN)
+#define AFTER_SWITCH static WEND__UNUSED noinline
+#else
+#define AFTER_SWITCH static force_inline
+#endif
+
 /* First thing in each context that was switched to. */
-static force_inline void after_switch(struct m *mp)
+AFTER_SWITCH void after_switch(struct m *mp)
 {
 	struct g *prev = mp->prev;
 	enum post post = mp->post;
