@@ -16,7 +16,6 @@
 #define noinline __attribute__((__noinline__))
 #define force_inline inline __attribute__((__always_inline__))
 #define cold __attribute__((__cold__, __noinline__))
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 #define countof(a) (sizeof(a) / sizeof *(a))
 
 /* Two lines: the adjacent-line prefetcher fetches pairs. */

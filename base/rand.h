@@ -18,10 +18,4 @@ static inline uint32_t rand_next(uint64_t *state)
 	return (uint32_t)((x * 0x2545F4914F6CDD1DULL) >> 32);
 }
 
-/* Uniform in [0, n), n > 0 (Lemire's multiplication). */
-static inline uint32_t rand_below(uint64_t *state, uint32_t n)
-{
-	return (uint32_t)(((uint64_t)rand_next(state) * n) >> 32);
-}
-
 #endif

@@ -23,6 +23,7 @@
 #define VECTOR 64
 
 static enum guard_policy policy;
+static bool initialised;
 static bool can_advise; /* the kernel has MADV_GUARD_INSTALL */
 static atm_u32 no_vector; /* process_madvise on ourselves was refused once */
 static atm_u32 out_of_maps; /* mprotect met its limit once */
@@ -59,6 +60,7 @@ static bool advise_works(void)
 
 void stack_init(enum guard_policy wanted)
 {
+	initialised = true;
 	policy = wanted;
 	can_advise = wanted != GUARD_MPROTECT && wanted != GUARD_CANARY && advise_works();
 	if (wanted == GUARD_ADVISE && !can_advise)
@@ -73,6 +75,8 @@ void stack_init(enum guard_policy wanted)
 
 const char *stack_guard_kind(void)
 {
+	if (!initialised) /* what the default would be */
+		return advise_works() ? "madvise" : "mprotect";
 	return can_advise ? "madvise" : policy == GUARD_CANARY ? "canary" : "mprotect";
 }
 

@@ -113,7 +113,12 @@ void retire_p(struct m *mp)
 	while (deque_take(&pp->fresh, &item) || deque_take(&pp->ring, &item))
 		global_put_locked(item, item, 1);
 	bool spinning = mp->spinning;
+	struct g *bound = NULL;
 
+	for (struct g *gp; (gp = bound_get(pp));) { /* while the P is still ours */
+		gp->link = bound;
+		bound = gp;
+	}
 	pp->has_next = false;
 	pp->state = P_GONE;
 	mp->p = NULL;
@@ -121,8 +126,10 @@ void retire_p(struct m *mp)
 	mp->link = sched.idle_m;
 	sched.idle_m = mp;
 	unlock(&sched.lock);
-	for (struct g *gp; (gp = bound_get(pp));)
-		requeue(NULL, gp);
+	for (struct g *next; bound; bound = next) {
+		next = bound->link;
+		requeue(NULL, bound);
+	}
 	if (spinning)
 		atm_add_sc(&sched.load, -LOAD_SPIN);
 	sched_heavy();

@@ -185,11 +185,18 @@ static cold int refused(void)
 	return -EPERM;
 }
 
+static cold WEND_NORETURN void nil_function(void)
+{
+	wend__fatal("go of nil func value");
+}
+
 static force_inline int spawn(const struct request *rq)
 {
 	struct m *mp = enter();
 	int err = 0;
 
+	if (unlikely(!rq->fn))
+		nil_function();
 	if (unlikely(!mp && !foreign_may()))
 		return refused();
 
@@ -310,6 +317,8 @@ void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 	};
 
 	*list = req->up;
+	if (unlikely(!req->fn))
+		nil_function();
 	/* The arguments lie on the new stack twice: kept, and as passed. */
 	if (unlikely(req->stack_bytes > stack_class_size(rq.cls) / 8)) {
 		rq.cls = stack_class(2 * req->stack_bytes + stack_class_size(rq.cls));

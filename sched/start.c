@@ -286,6 +286,10 @@ static void main_coroutine(void *arg)
 static int run(int (*fn)(void *), void *arg, bool exit_process)
 {
 	struct main_call call = {fn, arg};
+
+	if (!fn)
+		wend__fatal("go of nil func value");
+
 	int rc = start(NULL);
 
 	if (rc)

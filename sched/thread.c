@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/fatal.h"
 #include "sched/switch.h"
 #include "wend/go.h"
 
@@ -59,10 +60,29 @@ struct m *m_make(void)
 	return mp;
 }
 
+/* A thread must end in m_detach. */
+static void left_otherwise(void *arg)
+{
+	wend__fatal("pthread_exit in a coroutine: use wend_goexit");
+}
+
+static pthread_key_t guard_key;
+static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
+static bool have_guard_key;
+
+static void make_guard_key(void)
+{
+	have_guard_key = pthread_key_create(&guard_key, left_otherwise) == 0;
+}
+
 /* The calling thread is mp's from now on. */
 void m_attach(struct m *mp)
 {
 	pthread_attr_t attr;
+
+	pthread_once(&guard_once, make_guard_key);
+	if (have_guard_key)
+		pthread_setspecific(guard_key, mp);
 
 	wend__m = mp;
 	atm_store_rlx(&mp->tid, (uint32_t)gettid()); /* rlx: for check_deadlock */
@@ -81,6 +101,8 @@ void m_attach(struct m *mp)
 
 void m_detach(struct m *mp)
 {
+	if (have_guard_key)
+		pthread_setspecific(guard_key, NULL);
 	crash_thread_fini(mp);
 	if (mp->slack_before > 0)
 		prctl(PR_SET_TIMERSLACK, (unsigned long)mp->slack_before);
@@ -124,6 +146,8 @@ int m_start(struct m *mp, struct p *pp, bool spinning)
 	int err = pthread_create(&mp->thread, &attr, thread_main, mp);
 
 	pthread_attr_destroy(&attr);
+	if (err == EPERM || err == EINVAL) /* a sandbox that refuses affinities */
+		err = pthread_create(&mp->thread, NULL, thread_main, mp);
 	if (err == 0)
 		return 0;
 	mp->next_p = NULL;

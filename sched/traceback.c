@@ -9,7 +9,6 @@
 #include "base/fatal.h"
 #include "sched/sched_priv.h"
 
-#define FRAMES_MAX 200
 #define FRAMES_HEAD 50 /* of a deep stack the innermost and the outermost are shown, */
 #define FRAMES_TAIL 10 /* as a runaway recursion has thousands of the same */
 

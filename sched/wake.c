@@ -2,6 +2,8 @@
  *
  * sched/wake.c - the lists of idle P's and sleeping M's, and who gives a P to whom. The rules I1 to I3 stand
  * in idle.c. */
+#include <time.h>
+
 #include "base/fatal.h"
 #include "sched/idle_priv.h"
 #include "sched/policy.h"
@@ -76,8 +78,8 @@ static void wake_m(struct m *mp)
 	ec_inc(&mp->ec);
 }
 
-/* Gives pp to a sleeping M or a new one. spinning: it comes to search and is counted already. */
-static void start_p(struct p *pp, bool spinning)
+/* A sleeping M, if there is one, gets pp. */
+static bool give_to_sleeper(struct p *pp, bool spinning)
 {
 	lock(&sched.lock);
 	struct m *mp = sched.idle_m;
@@ -90,22 +92,50 @@ static void start_p(struct p *pp, bool spinning)
 		mp->spinning = spinning;
 	}
 	unlock(&sched.lock);
-	if (mp) {
+	if (mp)
 		wake_m(mp);
-		return;
-	}
-	mp = m_make();
-	if (mp && m_start(mp, pp, spinning) == 0)
-		return;
-	/* No thread to be had: the P stays idle, the others do the work. */
+	return mp != NULL;
+}
+
+/* No thread for pp: it stays idle, what is bound to it runs elsewhere, and what lies in its queues is the
+ * other P's to steal. */
+static void do_without(struct p *pp, bool spinning)
+{
 	if (spinning)
 		atm_add_sc(&sched.load, -LOAD_SPIN);
 	lock(&sched.lock);
+	for (struct g *gp; (gp = bound_get(pp));)
+		global_put_locked(gp, gp, 1);
 	put_idle_p(pp);
 	unlock(&sched.lock);
-	if (!anybody_busy() && (work_visible(1) || atm_load_rlx(&pp->inbox)))
-		wend__fatal("no thread can be had, and none is left to run coroutines: raise ulimit -u, "
-					"kernel.pid_max or the pids limit of the cgroup");
+}
+
+/* Gives pp to a sleeping M or a new one. spinning: it comes to search and is counted already. */
+static void start_p(struct p *pp, bool spinning)
+{
+	for (int try = 1; !give_to_sleeper(pp, spinning); try++) {
+		const struct timespec nap = {0, try * 1000000};
+		struct m *mp = m_make();
+
+		if (mp && m_start(mp, pp, spinning) == 0)
+			return;
+		do_without(pp, spinning);
+		sched_heavy(); /* I1 */
+		if (anybody_busy() || !work_visible(1))
+			return;
+		/* Nobody is left to run them: the shortage may pass, as Go hopes, too. */
+		if (try == 20)
+			wend__fatal("no thread can be had, and none is left to run coroutines: raise ulimit -u, "
+						"kernel.pid_max or the pids limit of the cgroup");
+		nanosleep(&nap, NULL);
+		lock(&sched.lock);
+		bool mine = take_this_p(pp);
+
+		unlock(&sched.lock);
+		if (!mine)
+			return;
+		spinning = false;
+	}
 }
 
 /* One idle P, if any, unless somebody searches already. */

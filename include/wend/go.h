@@ -20,6 +20,10 @@
  * CPUs that affinity and the cgroup quota allow; each P is carried by a thread (M). The design is
  * Go's M:P:G scheduler (Vyukov 2012); docs/scheduler.md has the differences.
  *
+ * When all coroutines are blocked, and no thread exists or has ever called in that could wake one, the
+ * program ends with `fatal error: all coroutines are asleep - deadlock!` (wend_run and WEND_MAIN; needs
+ * a readable /proc). A coroutine must not call pthread_exit, which is fatal, too: wend_goexit ends it.
+ *
  * Functions return 0 or a negative errno and never set errno. errno and the addresses of
  * thread-local variables do not survive a call that can block or give way: the coroutine may go on
  * on another thread.
@@ -85,7 +89,8 @@ typedef struct wend_attr {
  * still the caller's. May be called from coroutines and foreign threads. Never blocks. O(1).
  * -EAGAIN  no stack could be had: memory or address space is exhausted, or (guard=strict) no further
  *          stack can be guarded; the first time a line on stderr names the limit;
- * -EPERM   the runtime is not running. */
+ * -EPERM   the runtime is not running.
+ * Fatal: `go of nil func value`. */
 WEND_API int wend_go(void (*fn)(void *), void *arg);
 
 /* The same with attributes; a may be NULL. -EINVAL for a stack above 1 GiB or an on_p that does not

@@ -5,6 +5,8 @@
 #ifndef WEND_SHORT_H
 #define WEND_SHORT_H
 
+#include <wend/go.h>
+
 #define go(...) WEND_GO(__VA_ARGS__)
 #define goexit() wend_goexit()
 

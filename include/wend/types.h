@@ -31,7 +31,6 @@
 #define WEND_NODISCARD __attribute__((warn_unused_result))
 #define WEND_NORETURN __attribute__((noreturn))
 #define WEND__UNUSED __attribute__((unused))
-#define WEND__PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Words shared between threads. The wrapper keeps a plain access from compiling by accident; the
  * library reads and writes them through its atomics layer only. */
