@@ -195,10 +195,10 @@ static force_inline int spawn(const struct request *rq)
 	struct m *mp = enter();
 	int err = 0;
 
-	if (unlikely(!rq->fn))
-		nil_function();
 	if (unlikely(!mp && !foreign_may()))
 		return refused();
+	if (unlikely(!rq->fn))
+		nil_function();
 
 	struct g *gp = prepare(mp, rq, &err);
 
@@ -317,8 +317,6 @@ void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 	};
 
 	*list = req->up;
-	if (unlikely(!req->fn))
-		nil_function();
 	/* The arguments lie on the new stack twice: kept, and as passed. */
 	if (unlikely(req->stack_bytes > stack_class_size(rq.cls) / 8)) {
 		rq.cls = stack_class(2 * req->stack_bytes + stack_class_size(rq.cls));
@@ -332,6 +330,8 @@ void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 		req->err = refused();
 		return;
 	}
+	if (unlikely(!req->fn))
+		nil_function();
 	struct g *gp = prepare(mp, &rq, &req->err);
 
 	if (likely(gp)) {

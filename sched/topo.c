@@ -6,6 +6,7 @@
 #include "sched/topo.h"
 
 #include <errno.h>
+#include <hwloc/glibc-sched.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,20 @@ int topo_init(void)
 	return 0;
 }
 
+/* To the affinity of the thread that started the runtime. hwloc's own flag would take the union over all
+ * threads of the process. */
+static bool restrict_to_ours(void)
+{
+	hwloc_bitmap_t ours = hwloc_bitmap_alloc();
+	bool ok = ours &&
+			  hwloc_cpuset_from_glibc_sched_affinity(topology, ours, &sched.home_cpus,
+													 sizeof sched.home_cpus) == 0 &&
+			  hwloc_topology_restrict(topology, ours, 0) == 0;
+
+	hwloc_bitmap_free(ours);
+	return ok;
+}
+
 static void read_topology(void)
 {
 	if (tried)
@@ -174,11 +189,11 @@ static void read_topology(void)
 	unsigned long flags = HWLOC_TOPOLOGY_FLAG_NO_DISTANCES | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS |
 						  HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS;
 
-	/* A made-up topology (HWLOC_SYNTHETIC, HWLOC_XMLFILE) must not be cut down to this machine. */
-	if (!getenv("HWLOC_SYNTHETIC") && !getenv("HWLOC_XMLFILE"))
-		flags |= HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM | HWLOC_TOPOLOGY_FLAG_RESTRICT_TO_CPUBINDING;
 	hwloc_topology_set_flags(topology, flags);
-	if (hwloc_topology_load(topology) != 0) {
+	/* A made-up topology (HWLOC_SYNTHETIC, HWLOC_XMLFILE) must not be cut down to this machine. */
+	bool real = !getenv("HWLOC_SYNTHETIC") && !getenv("HWLOC_XMLFILE");
+
+	if (hwloc_topology_load(topology) != 0 || (real && !restrict_to_ours())) {
 		hwloc_topology_destroy(topology);
 		topology = NULL;
 		fprintf(stderr, "wend: hwloc cannot read the topology: P's are not pinned\n");
