@@ -37,21 +37,32 @@ static void thread_over(void *arg)
 	free(f);
 }
 
+/* This thread is counted in foreign_in. */
+static __thread bool counted __attribute__((tls_model("initial-exec")));
+
 struct m *enter_foreign(void)
 {
-	atm_add_sc(&sched.foreign_in, 1); /* F1 */
+	counted = false;
+	if (atm_load_acq(&sched.phase) == PHASE_RUNNING) { /* or who is refused all the time holds up the end */
+		atm_add_sc(&sched.foreign_in, 1);              /* F1 */
+		counted = atm_load_acq(&sched.phase) == PHASE_RUNNING; /* F1 */
+		if (!counted)
+			atm_add_sc(&sched.foreign_in, (uint32_t)-1);
+	}
 	return NULL;
 }
 
 void leave_foreign(void)
 {
-	atm_add_sc(&sched.foreign_in, (uint32_t)-1);
+	if (counted)
+		atm_add_sc(&sched.foreign_in, (uint32_t)-1);
+	counted = false;
 }
 
 bool foreign_may(void)
 {
 	atm_store_rlx(&sched.foreign_seen, 1); /* rlx: sticky; a report of deadlock needs certainty */
-	return atm_load_acq(&sched.phase) == PHASE_RUNNING; /* F1 */
+	return counted;
 }
 
 static void make_key(void)

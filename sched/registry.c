@@ -77,7 +77,7 @@ size_t wend_coroutines_each(bool (*fn)(const wend_coroutine_info *, void *), voi
 		struct batch batch = {.n = 0};
 		struct m *mp = enter();
 
-		more = stack_each(&at, collect, &batch);
+		more = (mp || foreign_may()) && stack_each(&at, collect, &batch);
 		leave_any(mp);
 		for (int i = 0; i < batch.n; i++) {
 			shown++;

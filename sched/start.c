@@ -83,6 +83,7 @@ int wend_config_get(const char *key, char *buf, size_t size)
 
 static void free_everything(void)
 {
+	lock(&sched.lock); /* foreign threads may be counting P's and M's */
 	for (int i = 0; i < sched.nallp; i++) {
 		p_free(sched.allp[i]);
 		sched.allp[i] = NULL;
@@ -98,6 +99,7 @@ static void free_everything(void)
 	sched.global = (struct global_queue){0};
 	atm_store_rlx(&sched.load, 0);
 	atm_store_rlx(&sched.nprocs, 0);
+	unlock(&sched.lock);
 	stack_fini();
 	topo_fini();
 }

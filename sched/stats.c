@@ -73,5 +73,11 @@ const char *wend_guard_kind(void)
 
 int wend_p_cpu(int p)
 {
-	return p >= 0 && p < (int)atm_load_acq(&sched.nprocs) ? (int)atm_load_rlx(&sched.allp[p]->cpu) : -1;
+	int cpu = -1;
+
+	lock(&sched.lock); /* the runtime may be ending */
+	if (p >= 0 && p < (int)atm_load_acq(&sched.nprocs))
+		cpu = (int)atm_load_rlx(&sched.allp[p]->cpu);
+	unlock(&sched.lock);
+	return cpu;
 }

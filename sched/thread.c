@@ -30,7 +30,6 @@ static struct m *reuse(void)
 		return NULL;
 	if (mp->joinable)
 		pthread_join(mp->thread, NULL); /* it is past its last line */
-	*mp = (struct m){.all_link = mp->all_link, .id = mp->id};
 	return mp;
 }
 
@@ -43,17 +42,16 @@ struct m *m_make(void)
 		mp = aligned_alloc(CACHELINE, sizeof *mp);
 	if (!mp)
 		return NULL;
-	if (fresh)
-		memset(mp, 0, sizeof *mp);
-	mp->bound_cpu = -1;
-	if (!wend__asym_on)
-		atm_store_rlx(&mp->attn, ATTN_FENCE); /* rlx: nobody else has mp yet, or before the lock */
 	lock(&sched.lock);
-	if (fresh) {
-		mp->id = sched.nm++;
-		mp->all_link = sched.all_m;
+	*mp = (struct m){
+		.bound_cpu = -1,
+		.id = fresh ? sched.nm++ : mp->id,
+		.all_link = fresh ? sched.all_m : mp->all_link,
+	};
+	if (fresh)
 		sched.all_m = mp;
-	}
+	if (!wend__asym_on)
+		atm_store_rlx(&mp->attn, ATTN_FENCE); /* rlx: under the lock */
 	if (atm_load_rlx(&sched.phase) == PHASE_STOPPING)
 		atm_or_sc(&mp->attn, ATTN_STOP); /* stop_begin has passed the list already */
 	unlock(&sched.lock);
