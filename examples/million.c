@@ -99,7 +99,8 @@ static void coroutines(long wanted)
 		if (err) {
 			wend_waitgroup_done(&parked);
 			wend_waitgroup_done(&gone);
-			why = strerror(-err);
+			why = err == -EAGAIN ? "address space or memory (ulimit -v, vm.max_map_count, vm.overcommit_memory)"
+								 : strerror(-err);
 			break;
 		}
 		n++;
@@ -219,7 +220,8 @@ static void threads(long wanted)
 		int err = pthread_create(&t[n], NULL, thread_at_gate, NULL);
 
 		if (err) {
-			why = strerror(err);
+			why = err == EAGAIN ? "threads or address space (ulimit -u, ulimit -v, kernel.pid_max, pids of the cgroup)"
+								: strerror(err);
 			break;
 		}
 	}
