@@ -11,24 +11,12 @@
 
 #include "base/fatal.h"
 #include "base/race.h"
-#include "sched/sched.h"
+#include "sync/waiters_priv.h"
 #include "wend/go.h"
-
-#define ONE (1ULL << 32)
 
 static inline int32_t count_of(uint64_t state)
 {
 	return (int32_t)(state >> 32);
-}
-
-static void release(struct m *mp, uint32_t index)
-{
-	while (index) {
-		struct g *gp = stack_by_index(index);
-
-		index = (uint32_t)(uintptr_t)gp->link; /* read before it can run and wait elsewhere */
-		g_ready(mp, gp);
-	}
 }
 
 /* The change that releases the waiters, and changes that are wrong. A foreign thread must be inside before
@@ -51,7 +39,7 @@ static noinline void add_slow(wend_waitgroup *wg, int delta)
 			wend__panic("sync: WaitGroup counter overflow");
 	} while (!atm_cas_sc(&wg->wend__state, state, n == 0 ? 0 : (uint64_t)n << 32 | (uint32_t)state)); /* W1 */
 	if (n == 0 && (mp || foreign_may())) /* else the runtime has ended, and with it who waited */
-		release(mp, (uint32_t)state);
+		waiters_release(mp, state);
 	if (!inside)
 		leave_any(mp);
 }
@@ -85,17 +73,14 @@ void wend_waitgroup_done(wend_waitgroup *wg)
 static bool commit_wait(struct g *gp, void *arg)
 {
 	wend_waitgroup *wg = arg;
-	uint32_t index = stack_index(gp);
+	uint64_t state;
 
-	for (;;) {
-		uint64_t state = atm_load_rlx(&wg->wend__state); /* rlx: the CAS decides */
-
+	do {
+		state = atm_load_acq(&wg->wend__state); /* acq W1 */
 		if (count_of(state) == 0)
 			return false;
-		gp->link = (struct g *)(uintptr_t)(uint32_t)state;
-		if (atm_cas_sc(&wg->wend__state, state, (state & ~(ONE - 1)) | index))
-			return true;
-	}
+	} while (!waiters_push(&wg->wend__state, state, gp));
+	return true;
 }
 
 void wend_waitgroup_wait(wend_waitgroup *wg)
