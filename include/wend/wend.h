@@ -4,12 +4,14 @@
 #ifndef WEND_WEND_H
 #define WEND_WEND_H
 
+#include <wend/atomic.h>
 #include <wend/config.h>
 #include <wend/counter.h>
 #include <wend/debug.h>
 #include <wend/deque.h>
 #include <wend/go.h>
 #include <wend/types.h>
+#include <wend/value.h>
 #include <wend/waitgroup.h>
 
 #ifdef WEND_SHORT_NAMES

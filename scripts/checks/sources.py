@@ -29,6 +29,8 @@ def tracked(root):
 		dirs[:] = [d for d in dirs if not d.startswith("build") and d not in (".git", "__pycache__")
 				and os.path.join(top, d) not in ("./results", "results")]
 		for f in sorted(files):
+			if f == ".git":  # of a linked worktree
+				continue
 			yield os.path.relpath(os.path.join(folder, f), root)
 
 
@@ -98,6 +100,8 @@ def raw_atomics(root):
 	return found
 
 
+# What users call inline is made of the compiler's atomics, in one header; the other headers build on it.
+ATOMIC_HEADER = os.path.join("include", "wend", "atomic.h")
 PUBLIC = re.compile(r"\b(ck_\w+|_Atomic|__thread|_Thread_local|thread_local)\b|<(ck_\w+\.h|stdatomic\.h|hwloc\.h)>")
 
 
@@ -105,7 +109,8 @@ def public_headers(root):
 	found = []
 	for path in code_files(root, ["include"]):
 		text = without_comments(read(root, path))
-		for m in PUBLIC.finditer(text):
+		raw = [] if path == ATOMIC_HEADER else RAW.finditer(re.sub(r"\b(__asm__)(\s+)volatile\b", r"\1\2", text))
+		for m in [*PUBLIC.finditer(text), *raw]:
 			line = text.count("\n", 0, m.start()) + 1
 			found.append("%s:%d: %s does not belong into a public header" % (path, line, m.group(0)))
 		for m in INCLUDE.finditer(text):
@@ -171,7 +176,7 @@ PLANTED = {
 	layers: ("atomics/x.c", '#include "sched/g.h"\n', '#include "base/x.h"\n'),
 	private_headers: ("sync/x.c", '#include "sched/m_priv.h"\n', '#include "sync/m_priv.h"\n'),
 	raw_atomics: ("sched/x.c", "volatile int x;\n", '/* volatile */ void f(void) { __asm__ volatile(""); }\n'),
-	public_headers: ("include/wend/x.h", "__thread int x;\n", "int wend_x;\n"),
+	public_headers: ("include/wend/x.h", "static inline int f(int *x) { return __atomic_load_n(x, 0); }\n", "int wend_x;\n"),
 	leftovers: ("docs/x.md", "TO" + "DO: later\n", "to do it later\n"),
 	licence_lines: ("base/x.c", "int x;\n", "/* SPDX-License-Identifier: MIT */\nint x;\n"),
 	scripts_parse: ("scripts/x", "#!/bin/sh\nif true; then\n", "no script\n"),
