@@ -130,7 +130,8 @@ static force_inline __attribute__((noreturn)) void end(struct m *mp)
 		if (gp->flags & G_CANARY)
 			canary_check(gp);
 		if (gp->flags & G_ON_END)
-			gp->on_end(gp->on_end_arg);
+			for (struct on_end *e = gp->on_end; e; e = e->up)
+				e->fn(e->arg);
 	}
 	STAT(pp, exits);
 	TRACE(end, pp, gp);

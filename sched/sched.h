@@ -33,6 +33,22 @@ void g_ready(struct m *mp, struct g *gp);
  * runtime on the coroutine's stack and must not block. */
 int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg);
 
+/* The current coroutine: until the matching pop, its end calls e->fn(e->arg) first. For calls of users'
+ * functions, which may goexit; e lies on the coroutine's stack. */
+static inline void on_end_push(struct g *gp, struct on_end *e)
+{
+	e->up = gp->flags & G_ON_END ? gp->on_end : NULL;
+	gp->on_end = e;
+	gp->flags |= G_ON_END;
+}
+
+static inline void on_end_pop(struct g *gp)
+{
+	gp->on_end = gp->on_end->up;
+	if (!gp->on_end)
+		gp->flags &= (uint16_t)~G_ON_END;
+}
+
 /* leave for callers that may be foreign. */
 static force_inline void leave_any(struct m *mp)
 {

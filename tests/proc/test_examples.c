@@ -95,6 +95,18 @@ TEST_LIMIT(lifetime, 60)
 	}
 }
 
+TEST_LIMIT(once, 60)
+{
+	for (int round = 0; round < 30; round++) {
+		struct child c = run(EXAMPLE("once"), NULL, procs[round % 3]);
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(c.out, "loads=1 singletons=1\n");
+		child_free(&c);
+	}
+}
+
 TEST_LIMIT(million_with_few, 60)
 {
 	struct child c = run(EXAMPLE("million"), "2000", NULL);
@@ -123,7 +135,8 @@ TEST(wrong_arguments_exit_64)
 {
 	static const char *const wrong[][2] = {
 		{EXAMPLE("spawn"), "x"},        {EXAMPLE("capture"), "x"},
-		{EXAMPLE("lifetime"), "x"},     {EXAMPLE("million"), "x"},
+		{EXAMPLE("lifetime"), "x"},     {EXAMPLE("once"), "x"},
+		{EXAMPLE("million"), "x"},
 		{EXAMPLE("million"), "0"},      {EXAMPLE("million"), "-5"},
 		{EXAMPLE("million"), "10x"},    {EXAMPLE("million"), ""},
 		{EXAMPLE("million"), "99999999999999999999"},
