@@ -105,6 +105,7 @@
 #define flush_idle_caches wend__flush_idle_caches
 #define main_is_over wend__main_is_over
 #define spawn_then wend__spawn_then
+#define spin_may_help wend__spin_may_help
 #define enter_foreign wend__enter_foreign
 #define leave_foreign wend__leave_foreign
 #define foreign_may wend__foreign_may

@@ -31,6 +31,7 @@ struct slot;
 	X(WAIT_NONE, "")                                                                              \
 	X(WAIT_WAITGROUP, "sync.WaitGroup.Wait")                                                      \
 	X(WAIT_ONCE, "sync.Once.Do")                                                                  \
+	X(WAIT_MUTEX, "sync.Mutex.Lock")                                                              \
 	X(WAIT_HANDOVER, "handover")                                                                  \
 	X(WAIT_LOCKED_THREAD, "locked to thread")
 

@@ -49,6 +49,10 @@ static inline void on_end_pop(struct g *gp)
 		gp->flags &= (uint16_t)~G_ON_END;
 }
 
+/* Can it help to wait for another coroutine on the CPU? Only when some other P runs user code, and nobody
+ * waits for this one. mp as from enter. */
+bool spin_may_help(const struct m *mp);
+
 /* leave for callers that may be foreign. */
 static force_inline void leave_any(struct m *mp)
 {

@@ -10,6 +10,7 @@
 #include <wend/debug.h>
 #include <wend/deque.h>
 #include <wend/go.h>
+#include <wend/mutex.h>
 #include <wend/once.h>
 #include <wend/types.h>
 #include <wend/value.h>

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sync/mutex.c - one word and a list of waiters. Bits, invariants and what was rejected: docs/sync.md.
+ *
+ * Ordering. Every change of the word is a full barrier.
+ *   M1  unlock: CAS, or hand-over       -> lock: CAS, or the hand-over's g_ready    the critical section
+ *   M2  commit: sets WAITERS by a CAS that saw LOCKED
+ *       <-> unlock: clears LOCKED by a CAS that saw no WAITERS      one comes first, and the other sees it
+ */
+#include "wend/mutex.h"
+
+#include "base/clock.h"
+#include "base/fatal.h"
+#include "base/race.h"
+#include "sync/waitq_priv.h"
+
+#define LOCKED 1ULL
+#define WOKEN 8ULL
+#define STARVING 16ULL
+
+#define SPIN_ROUNDS 4
+#define SPIN_PAUSES 30
+#define STARVING_NS 1000000
+
+_Static_assert(sizeof(wend_mutex) == 16, "users' structures contain it");
+
+/* ---- Lock --------------------------------------------------------------------------------------- */
+
+static inline bool take(wend_mutex *mu, uint64_t s, struct wend__waiter *w)
+{
+	if (!atm_cas_sc(&mu->wend__state, s, (s | LOCKED) & ~(w->awake ? WOKEN : 0))) /* M1 */
+		return false;
+	w->awake = false;
+	return true;
+}
+
+/* Takes the mutex if it is free, or becomes so while waiting on the CPU makes sense. */
+static bool compete(wend_mutex *mu, struct m *mp, struct wend__waiter *w)
+{
+	for (int round = 0;;) {
+		uint64_t s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+
+		if (!(s & LOCKED)) {
+			if (take(mu, s, w))
+				return true;
+			continue;
+		}
+		if (round == SPIN_ROUNDS || (s & STARVING) || !spin_may_help(mp))
+			return false;
+		if ((s & (WAITERS | WOKEN)) == WAITERS && atm_cas_sc(&mu->wend__state, s, s | WOKEN))
+			w->awake = true; /* unlock need not wake another */
+		for (int i = 0; i < SPIN_PAUSES; i++)
+			atm_pause();
+		round++;
+	}
+}
+
+/* Lets go of the list to compete as the one who is awake; takes w off it first if it is there. */
+static void leave_list(wend_mutex *mu, struct wend__waiter *w)
+{
+	uint64_t s, left, drop;
+
+	if (w->next)
+		waitq_remove(&mu->wend__waiters, w);
+	left = mu->wend__waiters ? WAITERS : 0;
+	drop = WAITQ_LOCK | WAITERS | (left ? 0 : STARVING);
+	do
+		s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+	while (!atm_cas_sc(&mu->wend__state, s, (s & ~drop) | left | WOKEN)); /* L1 */
+	w->awake = true;
+}
+
+static bool commit(struct g *gp, void *arg)
+{
+	struct wend__waiter *w = arg;
+	wend_mutex *mu = w->obj;
+	bool again = w->since != 0; /* has slept before */
+	int64_t now = clock_now();
+	uint64_t s = waitq_lock(&mu->wend__state);
+
+	(void)gp;
+	if (again) {
+		waitq_prepend(&mu->wend__waiters, w);
+	} else {
+		w->since = now;
+		waitq_append(&mu->wend__waiters, w);
+	}
+	while ((s = atm_load_rlx(&mu->wend__state)) & LOCKED) { /* rlx: the CAS decides */
+		uint64_t to = (s & ~(WAITQ_LOCK | (w->awake ? WOKEN : 0))) | WAITERS;
+
+		if (again && now - w->since > STARVING_NS)
+			to |= STARVING;
+		w->awake = false;
+		if (atm_cas_sc(&mu->wend__state, s, to)) /* M2, L1 */
+			return true;
+	}
+	leave_list(mu, w);
+	atm_store_rlx(&w->fate, FATE_RETRY); /* rlx: the waiter comes after us */
+	return false;
+}
+
+/* The runtime has ended around a foreign thread. */
+static cold void go_on_alone(wend_mutex *mu, struct wend__waiter *w)
+{
+	bool listed = waitq_lock(&mu->wend__state) && w->next;
+
+	leave_list(mu, w);
+	for (unsigned turn = 0; !listed && waitq_fate(w) == FATE_QUEUED; turn++)
+		waitq_relax(turn); /* an unlock is at it */
+	leave_foreign();
+	if (waitq_fate(w) == FATE_OWNS) {
+		atm_and_sc(&mu->wend__state, ~WOKEN);
+		return;
+	}
+	while (!compete(mu, NULL, w))
+		waitq_nap();
+}
+
+static noinline void lock_slow(wend_mutex *mu)
+{
+	struct m *mp = enter();
+	struct wend__waiter w = {.obj = mu};
+
+	while (!compete(mu, mp, &w)) {
+		w.gp = current(mp, "wend_mutex_lock");
+		mp = g_park(mp, w.gp, WAIT_MUTEX, mu, commit, &w);
+		switch (waitq_fate(&w)) {
+		case FATE_QUEUED:
+			go_on_alone(mu, &w);
+			return;
+		case FATE_OWNS:
+			if (clock_now() - w.since < STARVING_NS)
+				atm_and_sc(&mu->wend__state, ~STARVING); /* on the list they wait for less than we did */
+			leave_any(mp);
+			return;
+		case FATE_RETRY:
+			w.awake = true;
+		}
+	}
+	leave_any(mp);
+}
+
+void wend_mutex_lock(wend_mutex *mu)
+{
+	if (unlikely(!atm_cas_sc(&mu->wend__state, 0, LOCKED))) /* M1 */
+		lock_slow(mu);
+	race_acquire(mu);
+}
+
+bool wend_mutex_trylock(wend_mutex *mu)
+{
+	for (;;) {
+		uint64_t s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+
+		if (s & LOCKED)
+			return false;
+		if (atm_cas_sc(&mu->wend__state, s, s | LOCKED)) { /* M1 */
+			race_acquire(mu);
+			return true;
+		}
+	}
+}
+
+/* ---- Unlock ------------------------------------------------------------------------------------- */
+
+/* The oldest waiter gets the mutex, or wakes to compete for it. The caller holds the list, and the mutex. */
+static void wake(struct m *mp, wend_mutex *mu)
+{
+	struct wend__waiter *w = mu->wend__waiters;
+	uint64_t s, to;
+
+	waitq_remove(&mu->wend__waiters, w);
+	do {
+		s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+		to = s & ~WAITQ_LOCK;
+		if (!mu->wend__waiters)
+			to &= ~(WAITERS | STARVING);
+		if (!(s & STARVING))
+			to = (to & ~LOCKED) | WOKEN;
+	} while (!atm_cas_sc(&mu->wend__state, s, to)); /* M1, L1; the last access to mu */
+	waitq_end(mp, w, s & STARVING ? FATE_OWNS : FATE_RETRY);
+}
+
+static noinline void unlock_slow(wend_mutex *mu)
+{
+	struct m *mp = enter();
+	bool running = mp || foreign_may(); /* else the runtime has ended, and with it who waited */
+
+	for (unsigned turn = 0;; turn++) {
+		uint64_t s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+
+		if (!(s & LOCKED))
+			wend__fatal("sync: unlock of unlocked mutex");
+		/* Who holds the list is about to sleep, and will see that the mutex is free. */
+		if (!(s & STARVING) && (!(s & WAITERS) || (s & (WOKEN | WAITQ_LOCK)))) {
+			if (atm_cas_sc(&mu->wend__state, s, s & ~LOCKED)) /* M1, M2; the last access to mu */
+				break;
+		} else if (!running) {
+			if (atm_cas_sc(&mu->wend__state, s, s & ~LOCKED)) /* M1 */
+				break;
+		} else if (!(s & WAITQ_LOCK) && atm_cas_sc(&mu->wend__state, s, s | WAITQ_LOCK)) { /* L1 */
+			wake(mp, mu);
+			break;
+		} else {
+			waitq_relax(turn);
+		}
+	}
+	leave_any(mp);
+}
+
+void wend_mutex_unlock(wend_mutex *mu)
+{
+	race_release(mu);
+	if (unlikely(!atm_cas_sc(&mu->wend__state, LOCKED, 0))) /* M1 */
+		unlock_slow(mu);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sync/waitq_priv.h - who waits for a lock, a semaphore, a condition: nodes on the waiters' own stacks in a
+ * circular list, guarded by one bit of the object's word. docs/sync.md says what that buys.
+ *
+ * Ordering.
+ *   L1  release: CAS of the word        -> waitq_lock: CAS         list and nodes reach the next holder
+ *   L2  waitq_end: fate.store rel       -> waiter: fate.load acq   only where the runtime's end woke a
+ *       foreign thread; else g_ready orders it
+ */
+#ifndef SYNC_WAITQ_PRIV_H
+#define SYNC_WAITQ_PRIV_H
+
+#include <sched.h>
+#include <time.h>
+
+#include "sched/sched.h"
+#include "wend/mutex.h"
+
+/* Bits that all words share. Release of the list clears the first and sets the second by what is left. */
+#define WAITQ_LOCK 2ULL
+#define WAITERS 4ULL
+
+enum fate {
+	FATE_QUEUED, /* on the list */
+	FATE_RETRY,  /* off it: compete again */
+	FATE_OWNS,   /* off it: what was wanted is the waiter's */
+};
+
+struct wend__waiter {
+	struct wend__waiter *next, *prev; /* under the list's bit; next NULL: not on it */
+	struct g *gp;                     /* the waiter writes, before it enters the list */
+	void *obj;                        /* likewise */
+	uint64_t want;                    /* likewise: units of a semaphore */
+	int64_t since;                    /* the waiter's own */
+	bool awake;                       /* the waiter's own: the object counts it as awake (mutex) */
+	atm_u32 fate;                     /* enum fate; who takes the node off the list */
+};
+
+static inline void waitq_append(struct wend__waiter **head, struct wend__waiter *w)
+{
+	struct wend__waiter *first = *head;
+
+	atm_store_rlx(&w->fate, FATE_QUEUED); /* rlx: published with the list, L1 */
+	if (!first) {
+		*head = w->next = w->prev = w;
+		return;
+	}
+	w->next = first;
+	w->prev = first->prev;
+	w->prev->next = w;
+	first->prev = w;
+}
+
+static inline void waitq_prepend(struct wend__waiter **head, struct wend__waiter *w)
+{
+	waitq_append(head, w);
+	*head = w;
+}
+
+static inline void waitq_remove(struct wend__waiter **head, struct wend__waiter *w)
+{
+	w->prev->next = w->next;
+	w->next->prev = w->prev;
+	if (*head == w)
+		*head = w->next == w ? NULL : w->next;
+	w->next = NULL;
+}
+
+/* One turn of waiting for somebody who is on a CPU, or was a moment ago. */
+static inline void waitq_relax(unsigned turn)
+{
+	if (turn < 100)
+		atm_pause();
+	else
+		sched_yield();
+}
+
+/* Returns the word with the bit set. Many instructions between this and the release are a mistake. */
+static inline uint64_t waitq_lock(atm_u64 *word)
+{
+	for (unsigned turn = 0;; turn++) {
+		uint64_t s = atm_load_rlx(word); /* rlx: the CAS decides */
+
+		if (!(s & WAITQ_LOCK) && atm_cas_sc(word, s, s | WAITQ_LOCK)) /* L1 */
+			return s | WAITQ_LOCK;
+		waitq_relax(turn);
+	}
+}
+
+/* A waiter is off the list, which has been released: it goes on. Nothing of w may be touched after. */
+static inline void waitq_end(struct m *mp, struct wend__waiter *w, enum fate fate)
+{
+	struct g *gp = w->gp;
+
+	atm_store_rel(&w->fate, fate); /* rel L2 */
+	g_ready(mp, gp);
+}
+
+/* How a park ended. FATE_QUEUED: by the runtime's end, for a foreign thread. */
+static inline enum fate waitq_fate(struct wend__waiter *w)
+{
+	return (enum fate)atm_load_acq(&w->fate); /* acq L2 */
+}
+
+/* What a foreign thread does after it has unlinked itself from a list that nobody will serve any more. */
+static inline void waitq_nap(void)
+{
+	const struct timespec ms = {0, 1000000};
+
+	nanosleep(&ms, NULL);
+}
+
+#endif
