@@ -9,9 +9,11 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 export FILTER BENCH PROCS
 # Read by scripts/test.
 export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
+# Read by the model tests.
+export MODEL_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test quick bench install clean help setup-build setup-test setup-bench
+.PHONY: all lib test quick model bench install clean help setup-build setup-test setup-bench
 
 all: setup-build ## library, examples and tests, release build, into build/
 	@$(MAKE) --no-print-directory lib
@@ -28,6 +30,12 @@ test: setup-test ## build and test everything: gcc, clang and the sanitizers; PR
 
 quick: setup-build ## the release build and its tests only
 	@PRESETS=release scripts/test
+
+model: MODEL_SECONDS ?= 20
+model: setup-build ## model tests, each for MODEL_SECONDS (20)
+	@cmake --preset model --log-level=WARNING
+	@cmake --build --preset model -j $(JOBS)
+	@ctest --preset model -j 2
 
 bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=full PROCS=n
 	@$(MAKE) --no-print-directory lib

@@ -9,9 +9,10 @@
  * Backends, chosen when the library is built:
  *   atomic_ck.h       Concurrency Kit's ck_pr (default on x86-64)
  *   atomic_builtin.h  the compiler's __atomic (sanitizers, other CPUs)
+ *   atomic_model.h    calls of the model checker (docs/model.md)
  * A backend defines, for T in u32, u64 and ptr, atm__T_{load_rlx, load_acq, store_rlx, store_rel,
  * xchg_sc, cas_sc, add_sc} (or_sc and and_sc for the integers) and atm_fence_sc, atm_pause,
- * ATM_BACKEND. A third backend that explores interleavings plugs in at the same seam.
+ * ATM_BACKEND; and ATM_SIZE if it wants capacities and patiences small.
  *
  * The words are wrapped in structures, so that a plain access does not compile.
  */
@@ -25,10 +26,17 @@ typedef wend__u32 atm_u32;
 typedef wend__u64 atm_u64;
 typedef wend__ptr atm_ptr;
 
-#if defined(WEND_ATOMICS_BUILTIN)
+#if defined(WEND_ATOMICS_MODEL)
+#include "atomics/atomic_model.h"
+#elif defined(WEND_ATOMICS_BUILTIN)
 #include "atomics/atomic_builtin.h"
 #else
 #include "atomics/atomic_ck.h"
+#endif
+
+/* A capacity, or how often to try before giving up: as shipped, and what the model checker can exhaust. */
+#ifndef ATM_SIZE
+#define ATM_SIZE(shipped, model) (shipped)
 #endif
 
 #define ATM__PICK(p, op)                                                                          \

@@ -10,6 +10,7 @@
 #include "wend/deque.h"
 
 #define MAPPED ((size_t)128 << 10) /* from this size on straight from the kernel, and back to it */
+#define PATIENCE ATM_SIZE(64, 2)   /* looks at an owner inside a take before the thief goes elsewhere */
 
 static size_t buf_bytes(uint64_t capacity)
 {
@@ -185,7 +186,7 @@ noinline bool deque_take_contended(struct deque *d, void **item)
  * the CPU there), so that the thief can go elsewhere instead of waiting. */
 static bool owner_outside(struct deque *d)
 {
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < PATIENCE; i++) {
 		if (atm_load_acq(&d->own) == 0) /* acq D5 */
 			return true;
 		atm_pause();

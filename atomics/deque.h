@@ -61,8 +61,8 @@ struct deque {
 };
 
 #define DEQUE_ALWAYS (1u << 31)
-#define DEQUE_MIN_CAPACITY 64
-#define DEQUE_LARGE 4096 /* slots; past it trim is worth its while */
+#define DEQUE_MIN_CAPACITY ATM_SIZE(64, 2)
+#define DEQUE_LARGE ATM_SIZE(4096, 3) /* slots; past it trim is worth its while */
 #define DEQUE_MAX_CAPACITY ((uint64_t)1 << 31)
 
 /* -ENOMEM, or -EINVAL above the limit. */

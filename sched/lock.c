@@ -5,9 +5,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define SPINS ATM_SIZE(100, 1)
+
 void lock_slow(struct lock *l)
 {
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < SPINS; i++) {
 		atm_pause();
 		if (atm_load_rlx(&l->word) == 0 && atm_cas_sc(&l->word, 0, 1)) /* rlx: a hint */
 			return;

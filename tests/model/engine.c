@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tests/model/engine.c - one execution: threads as contexts on one OS thread, the points at which they take
+ * turns, what blocks them, and what happens when nobody can go on.
+ *
+ * A point stands before an operation; the thread that is resumed there performs the operation at once. So
+ * operations are atomic, and everything between two of them belongs to the first. A store into a TSO
+ * store buffer needs no point: nobody can tell when it happened before it is drained.
+ */
+#include "model/engine.h"
+
+#include <stdarg.h>
+#include <sys/mman.h>
+
+struct model model;
+static alignas(PAGE_SIZE) char stacks[THREADS][STACK_BYTES];
+bool wend__asym_on = true;
+
+/* Nobody could go on so many times in a row, and no store was made in between. */
+#define IDLE_ROUNDS 400
+
+void model_stop(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(model.message, sizeof model.message, fmt, args);
+	va_end(args);
+	if (!model.running) {
+		fprintf(stderr, "model: outside an execution: %s\n", model.message);
+		abort();
+	}
+	model.failed = true;
+	if (model.tracing)
+		trace_positions();
+	ctx_switch(&model.cur->ctx, &model.home, NULL); /* for good */
+	__builtin_unreachable();
+}
+
+void model_fail(const char *file, int line, const char *fmt, ...)
+{
+	char text[400];
+	va_list args;
+	const char *base = strrchr(file, '/');
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	model_stop("%s:%d: %s", base ? base + 1 : file, line, text);
+}
+
+/* ---- Who goes next ------------------------------------------------------------------------------- */
+
+static noinline void switch_to(struct thread *next)
+{
+	struct thread *from = model.cur;
+
+	if (model.local) {
+		from->local = *model.local;
+		*model.local = next->local;
+	}
+	model.cur = next;
+	ctx_switch(&from->ctx, &next->ctx, next);
+}
+
+static inline bool enabled(const struct thread *t)
+{
+	return t->state == READY || (t->state == PAUSED && t->changes_seen != model.changes) ||
+		   (t->state == BLOCKED && t->timed && model.opt->timeouts == MODEL_EARLY);
+}
+
+/* The current one first, if it can go on, then the others in turn. */
+static unsigned list_enabled(void)
+{
+	unsigned n = 0;
+	int self = (int)(model.cur->number), count = model.nthreads;
+
+	if (enabled(model.cur))
+		model.enabled[n++] = model.cur;
+	for (int i = 1; i < count; i++) {
+		struct thread *t = &model.thread[self + i < count ? self + i : self + i - count];
+
+		if (enabled(t))
+			model.enabled[n++] = t;
+	}
+	return n;
+}
+
+static void resume(struct thread *t)
+{
+	if (t->state == BLOCKED) {
+		t->timed_out = true;
+		if (model.clock < t->deadline)
+			model.clock = t->deadline;
+		TRACE_OP(t, OP_TIMEOUT, NULL, t->word, 0, 0, 0, t->pc);
+	}
+	t->state = READY;
+	if (t != model.cur)
+		switch_to(t);
+}
+
+void model_point(enum op_kind kind, const void *addr, const void *pc)
+{
+	struct thread *t = model.cur;
+
+	t->op = kind;
+	t->addr = addr;
+	t->pc = pc;
+	if (++model.step > model.step_limit)
+		model_stop("livelock: more than %llu operations", (unsigned long long)model.step_limit);
+	if (model.alive == 1)
+		return;
+	if (t->arrived) { /* it was just chosen to go on and has not done anything since */
+		t->arrived = false;
+		return;
+	}
+
+	unsigned n = list_enabled();
+
+	if (n > 1) {
+		unsigned pick = model_pick(n, CHOOSE_THREAD, COST_PREEMPTION);
+
+		if (pick)
+			resume(model.enabled[pick]);
+	}
+}
+
+/* Nobody can go on by himself: time passes. Stores arrive, spinning threads look again, deadlines pass. */
+static bool time_passes(void)
+{
+	struct thread *first = NULL;
+	bool paused = false, again = model.changes != model.idle_changes;
+
+	if (again)
+		model.idle_rounds = 0;
+	else if (++model.idle_rounds > IDLE_ROUNDS)
+		model_stop("livelock: threads spin, nobody makes progress");
+	model.idle_changes = model.changes;
+	for (int i = 0; i < model.nthreads; i++) {
+		struct thread *t = &model.thread[i];
+
+		if (model.memory == MODEL_TSO)
+			tso_drain_all(t);
+		else
+			weak_catch_up(t);
+		paused = paused || t->state == PAUSED;
+		if (t->state == BLOCKED && t->timed && model.opt->timeouts != MODEL_NEVER &&
+			(!first || t->deadline < first->deadline))
+			first = t;
+	}
+	if (paused && (again || !first)) {
+		for (int i = 0; i < model.nthreads; i++)
+			if (model.thread[i].state == PAUSED)
+				model.thread[i].state = READY;
+		return true;
+	}
+	if (first)
+		resume(first);
+	return first != NULL;
+}
+
+void model_switch_away(void)
+{
+	struct thread *t = model.cur;
+
+	while (t->state != READY) {
+		unsigned n = list_enabled();
+
+		if (n == 0) {
+			if (!time_passes())
+				model_stop("deadlock: nobody can go on");
+			continue;
+		}
+		resume(model.enabled[n > 1 ? model_pick(n, CHOOSE_THREAD, COST_NOTHING) : 0]);
+	}
+	t->arrived = true;
+}
+
+/* ---- Threads -------------------------------------------------------------------------------------- */
+
+static void wake_joiner(void)
+{
+	struct thread *t = &model.thread[0];
+
+	if (t->state != BLOCKED || t->wait != WAIT_JOIN)
+		return;
+	for (int i = 1; i < model.nthreads; i++)
+		if (!model.thread[i].daemon && model.thread[i].state != DONE)
+			return;
+	t->state = READY;
+}
+
+static void thread_main(void *carry)
+{
+	struct thread *t = carry;
+
+	t->arrived = true;
+	t->fn(t->arg);
+	model_point(OP_END, NULL, t->pc);
+	TRACE_OP(t, OP_END, NULL, NULL, 0, 0, 0, NULL);
+	if (t == &model.thread[0]) {
+		model_join();
+		heap_end();
+		model.over = true;
+		ctx_switch(&t->ctx, &model.home, NULL);
+	}
+	t->state = DONE;
+	model.alive--;
+	model.changes++;
+	wake_joiner();
+	model_switch_away();
+	__builtin_unreachable();
+}
+
+void model_thread(const char *name, void (*fn)(void *), void *arg, bool daemon)
+{
+	if (model.nthreads == THREADS)
+		model_stop("more than %d threads", THREADS);
+
+	struct thread *t = &model.thread[model.nthreads], *parent = model.cur;
+
+	if (!t->stack) {
+		t->stack = stacks[model.nthreads];
+		mprotect(t->stack, PAGE_SIZE, PROT_NONE); /* an overflow is a fault, not a riddle */
+		ctx_ground(t->stack + STACK_BYTES);
+	}
+	ctx_init(&t->ctx, t->stack + STACK_BYTES, thread_main);
+	t->number = (uint8_t)model.nthreads++;
+	t->state = READY;
+	t->daemon = daemon;
+	t->arrived = t->timed = t->timed_out = false;
+	t->nstores = 0;
+	t->op = OP_START;
+	t->addr = NULL;
+	t->pc = __builtin_return_address(0);
+	t->name = name;
+	t->fn = fn;
+	t->arg = arg;
+	t->local = NULL;
+	choose_priority(t);
+	model.alive++;
+	if (!parent)
+		return;
+	parent->arrived = false;
+	if (model.memory == MODEL_TSO)
+		tso_drain_all(parent); /* making a thread is a full fence */
+	else
+		weak_inherit(t, parent);
+	model.changes++;
+	TRACE_OP(parent, OP_START, NULL, name, 0, 0, t->number, t->pc);
+}
+
+void model_join(void)
+{
+	struct thread *t = model.cur;
+
+	if (t != &model.thread[0])
+		model_stop("model_join belongs into the body");
+	t->op = OP_JOIN;
+	t->addr = NULL;
+	t->pc = __builtin_return_address(0);
+	t->state = BLOCKED;
+	t->wait = WAIT_JOIN;
+	t->timed = false;
+	wake_joiner();
+	model_switch_away();
+	for (int i = 0; i < model.nthreads; i++) {
+		if (model.memory == MODEL_TSO)
+			tso_drain_all(&model.thread[i]);
+		else if (model.thread[i].state == DONE)
+			weak_join(t, &model.thread[i]);
+	}
+	if (model.memory == MODEL_WEAK)
+		weak_catch_up(t);
+}
+
+int model_self(void)
+{
+	return model.cur->number;
+}
+
+/* ---- One execution -------------------------------------------------------------------------------- */
+
+static void run_body(void *arg)
+{
+	model.body();
+}
+
+void model_execute(void)
+{
+	int n = model.nids;
+
+	heap_begin();
+	model.generation++;
+	for (int i = 0; i < THREADS && model.thread[i].stack; i++) { /* what the last execution has used */
+		memset(model.thread[i].view, 0, (size_t)n * sizeof(stamp));
+		memset(model.thread[i].loaded, 0, (size_t)n * sizeof(stamp));
+		memset(model.thread[i].fenced, 0, (size_t)n * sizeof(stamp));
+	}
+	memset(model.sc_view, 0, (size_t)n * sizeof(stamp));
+	model.nids = THREADS + 1;
+	model.nused = model.nthreads = model.alive = 0;
+	model.changes = model.idle_changes = model.idle_rounds = 0;
+	model.step = model.event = 0;
+	model.clock = 1000000000;
+	model.at = 0;
+	model.nnames = model.nprivates = 0;
+	model.failed = model.over = false;
+	model.cur = NULL;
+	wend__asym_on = true;
+	weak_begin();
+	if (model.tracing)
+		trace_begin();
+	model_thread("body", run_body, NULL, false);
+	model.cur = &model.thread[0];
+	if (model.local)
+		*model.local = NULL;
+	model.running = true;
+
+	struct thread *first = model.cur;
+
+	ctx_switch(&model.home, &first->ctx, first);
+	model.running = false;
+	for (int i = 0; i < model.nused; i++) {
+		struct location *l = model.used[i];
+
+		if (l->global)
+			word_write(l->addr, l->size, l->initial);
+	}
+}
+
+/* ---- Operations: atomics/atomic_model.h ------------------------------------------------------------ */
+
+static noinline void location_new(struct location *l, const void *addr, unsigned size)
+{
+	uintptr_t a = (uintptr_t)addr;
+
+	if (a & (size - 1))
+		model_stop("misaligned atomic word %p", addr);
+	*l = (struct location){.addr = addr, .generation = model.generation, .size = (uint8_t)size};
+	model.used[model.nused++] = l;
+	if (model.nused > LOCATIONS / 2)
+		model_stop("more than %d atomic words", LOCATIONS / 2);
+	if (heap_owns(addr)) {
+		l->freed = heap_freed(addr);
+	} else {
+		l->global = true;
+		for (int i = 0; i < model.nthreads && l->global; i++) {
+			const char *stack = model.thread[i].stack;
+
+			l->global = a - (uintptr_t)stack >= STACK_BYTES;
+		}
+	}
+	if (!l->freed)
+		l->initial = word_read(addr, size);
+	for (int i = 0; i < model.nprivates; i++)
+		if ((const char *)addr >= model.privates[i].lo && (const char *)addr < model.privates[i].hi)
+			return;
+	if (model.nids == IDS)
+		model_stop("more than %d atomic words that are not private", IDS);
+	l->id = model.nids++;
+	if (model.memory == MODEL_WEAK && !l->freed)
+		weak_location(l);
+}
+
+static force_inline struct location *location(const void *addr, unsigned size)
+{
+	uint32_t h = (uint32_t)(((uintptr_t)addr >> 2) * 2654435761u) >> 7;
+
+	for (;; h++) {
+		struct location *l = &model.table[h & (LOCATIONS - 1)];
+
+		if (unlikely(l->generation != model.generation))
+			location_new(l, addr, size);
+		if (likely(l->addr == addr)) {
+			if (unlikely(l->freed))
+				model_stop("use after free: an atomic operation on %p", addr);
+			return l;
+		}
+	}
+}
+
+uint64_t wend__model_load(const void *p, unsigned size, int order)
+{
+	if (unlikely(!model.running))
+		return word_read(p, size);
+
+	struct location *l = location(p, size);
+
+	if (!l->id)
+		return word_read(p, size);
+	model_point(OP_LOAD, p, __builtin_return_address(0));
+	if (unlikely(l->freed))
+		model_stop("use after free: a load of %p", p);
+
+	uint64_t v = model.memory == MODEL_TSO ? tso_load(l) : weak_load(l, order);
+
+	TRACE_OP(model.cur, OP_LOAD, l, p, v, 0, order, __builtin_return_address(0));
+	return v;
+}
+
+void wend__model_store(void *p, unsigned size, int order, uint64_t v)
+{
+	if (unlikely(!model.running)) {
+		word_write(p, size, v);
+		return;
+	}
+
+	struct location *l = location(p, size);
+
+	if (!l->id) {
+		word_write(p, size, v);
+		return;
+	}
+	if (model.memory == MODEL_WEAK) {
+		model_point(OP_STORE, p, __builtin_return_address(0));
+		if (unlikely(l->freed))
+			model_stop("use after free: a store to %p", p);
+		weak_store(l, v, order, __builtin_return_address(0));
+	} else {
+		model.step++;
+		model.cur->arrived = false;
+		tso_store(l, v, __builtin_return_address(0));
+	}
+	model.changes++;
+	TRACE_OP(model.cur, OP_STORE, l, p, v, 0, order, __builtin_return_address(0));
+}
+
+uint64_t wend__model_rmw(void *p, unsigned size, int op, uint64_t a, uint64_t b)
+{
+	struct location *l = model.running ? location(p, size) : NULL;
+	uint64_t old, v;
+
+	if (l && l->id) {
+		model_point(OP_RMW, p, __builtin_return_address(0));
+		if (unlikely(l->freed))
+			model_stop("use after free: a read-modify-write of %p", p);
+		if (model.memory == MODEL_TSO)
+			tso_before_rmw(l);
+		old = model.memory == MODEL_TSO ? word_read(p, size) : weak_newest(l);
+	} else {
+		old = word_read(p, size);
+	}
+	switch (op) {
+	case MODEL_XCHG:
+		v = a;
+		break;
+	case MODEL_ADD:
+		v = old + a;
+		break;
+	case MODEL_OR:
+		v = old | a;
+		break;
+	case MODEL_AND:
+		v = old & a;
+		break;
+	default:
+		v = old == a ? b : old;
+	}
+	if (size == 4)
+		v = (uint32_t)v;
+	if (!l || !l->id) {
+		word_write(p, size, v);
+	} else if (op == MODEL_CAS && old != a) {
+		if (model.memory == MODEL_WEAK)
+			weak_load_newest(l);
+	} else {
+		if (model.memory == MODEL_TSO)
+			word_write(p, size, v);
+		else
+			weak_rmw(l, v, __builtin_return_address(0));
+		model.changes++;
+	}
+	if (l && l->id)
+		TRACE_OP(model.cur, OP_RMW, l, p, old, op == MODEL_CAS && old != a ? a : v,
+				 op == MODEL_CAS && old != a ? -1 : op, __builtin_return_address(0));
+	return old;
+}
+
+static void fence(struct thread *t)
+{
+	if (model.memory == MODEL_TSO)
+		tso_drain_all(t);
+	else
+		weak_fence(t);
+}
+
+void wend__model_fence(void)
+{
+	if (!model.running)
+		return;
+	model_point(OP_FENCE, NULL, __builtin_return_address(0));
+	fence(model.cur);
+	TRACE_OP(model.cur, OP_FENCE, NULL, NULL, 0, 0, 0, __builtin_return_address(0));
+}
+
+void wend__model_pause(void)
+{
+	struct thread *t = model.cur;
+
+	if (!model.running || model.alive == 1)
+		return;
+	if (++model.step > model.step_limit)
+		model_stop("livelock: more than %llu operations", (unsigned long long)model.step_limit);
+	t->op = OP_PAUSE;
+	t->addr = NULL;
+	t->pc = __builtin_return_address(0);
+	t->state = PAUSED;
+	t->changes_seen = model.changes;
+	TRACE_OP(t, OP_PAUSE, NULL, NULL, 0, 0, 0, t->pc);
+	model_switch_away();
+}
+
+/* ---- In place of atomics/asym.c --------------------------------------------------------------------- */
+
+/* The interrupts reach the other threads one after the other. */
+void asym_heavy(void)
+{
+	const void *pc = __builtin_return_address(0);
+
+	if (!model.running)
+		return;
+	model_point(OP_HEAVY, NULL, pc);
+	fence(model.cur);
+	for (int i = 0; wend__asym_on && i < model.nthreads; i++) {
+		struct thread *t = &model.thread[i];
+
+		if (t == model.cur || (model.memory == MODEL_TSO && t->nstores == 0))
+			continue;
+		if (t->state != DONE)
+			model_point(OP_HEAVY, NULL, pc);
+		fence(t);
+	}
+	fence(model.cur);
+	TRACE_OP(model.cur, OP_HEAVY, NULL, NULL, 0, 0, 0, pc);
+}
+
+void wend__asym_probe(void)
+{
+}
+
+void model_asym(bool on)
+{
+	wend__asym_on = on;
+}
+
+/* ---- Blocking -------------------------------------------------------------------------------------- */
+
+bool model_futex_wait(const void *word, uint32_t expected, int64_t deadline_ns)
+{
+	struct thread *t = model.cur;
+	struct location *l = location(word, 4);
+
+	model_point(OP_WAIT, word, __builtin_return_address(0));
+	fence(t); /* a system call that takes a lock */
+	if (model.memory == MODEL_TSO)
+		tso_before_rmw(l);
+
+	uint32_t now = (uint32_t)(model.memory == MODEL_TSO ? word_read(word, 4) : weak_newest(l));
+
+	TRACE_OP(t, OP_WAIT, l, word, now, expected, now == expected, t->pc);
+	if (now != expected)
+		return true;
+	t->state = BLOCKED;
+	t->wait = WAIT_FUTEX;
+	t->word = word;
+	t->deadline = deadline_ns;
+	t->timed = deadline_ns != 0;
+	t->timed_out = false;
+	model_switch_away();
+	fence(t);
+	return !t->timed_out;
+}
+
+void model_futex_wake(const void *word, int count)
+{
+	const void *pc = __builtin_return_address(0);
+
+	model_point(OP_WAKE, word, pc);
+	fence(model.cur);
+	for (int i = 1; i <= model.nthreads && count > 0; i++) {
+		struct thread *t = &model.thread[(model.cur->number + i) % model.nthreads];
+
+		if (t->state == BLOCKED && t->wait == WAIT_FUTEX && t->word == word) {
+			t->state = READY;
+			count--;
+			model.changes++;
+		}
+	}
+	TRACE_OP(model.cur, OP_WAKE, NULL, word, 0, 0, 0, pc);
+}
+
+void model_signal(struct model_event *e)
+{
+	e->count++;
+	model.changes++;
+	model.cur->arrived = false;
+	model.cur->pc = __builtin_return_address(0);
+	TRACE_OP(model.cur, OP_EVENT, NULL, e, e->count, 0, 0, model.cur->pc);
+	for (int i = 0; i < model.nthreads; i++) {
+		struct thread *t = &model.thread[i];
+
+		if (t->state == BLOCKED && t->wait == WAIT_EVENT && t->word == e && t->count <= e->count)
+			t->state = READY;
+	}
+}
+
+void model_await(const struct model_event *e, unsigned count)
+{
+	struct thread *t = model.cur;
+
+	t->op = OP_AWAIT;
+	t->addr = e;
+	t->pc = __builtin_return_address(0);
+	if (e->count < count) {
+		t->state = BLOCKED;
+		t->wait = WAIT_EVENT;
+		t->word = e;
+		t->count = count;
+		t->timed = false;
+		model_switch_away();
+	}
+	TRACE_OP(t, OP_AWAIT, NULL, e, e->count, 0, 0, t->pc);
+}
+
+/* ---- For tests -------------------------------------------------------------------------------------- */
+
+unsigned model_choose(unsigned n)
+{
+	return model.running && n > 1 ? model_pick(n, CHOOSE_TEST, COST_NOTHING) : 0;
+}
+
+void model_cover(int bit)
+{
+	model.covered |= 1ULL << bit;
+}
+
+uint64_t model_now(void)
+{
+	return ++model.event;
+}
+
+int64_t model_clock(void)
+{
+	return model.clock += 1000;
+}
+
+void model_private(const void *p, size_t n)
+{
+	if (model.nprivates == PRIVATES)
+		model_stop("more than %d private ranges", PRIVATES);
+	model.privates[model.nprivates].lo = p;
+	model.privates[model.nprivates++].hi = (const char *)p + n;
+}
+
+void model_name(const void *p, size_t n, const char *name)
+{
+	if (model.nnames == NAMES)
+		model_stop("more than %d names", NAMES);
+	model.names[model.nnames].lo = p;
+	model.names[model.nnames].hi = (const char *)p + n;
+	model.names[model.nnames++].name = name;
+}
+
+void model_thread_local(void **word)
+{
+	model.local = word;
+}

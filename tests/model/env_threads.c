@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tests/model/env_threads.c - see threads.h. Parking: commit runs at once, on the parking thread, as nobody can
+ * tell; then the thread waits for g_ready. That orders memory as a run queue does, release to acquire,
+ * and no more. A P changes hands with full fences, as under sched.lock.
+ */
+#include "model/threads.h"
+
+#include <stdarg.h>
+
+#include "base/fatal.h"
+#include "sched/sched_priv.h"
+#include "wend/go.h"
+
+enum { MOST = 8 };
+
+struct sched_state wend__sched;
+__thread struct m *wend__m __attribute__((tls_model("initial-exec")));
+
+/* One per thread of the model. */
+static struct coroutine {
+	struct g g;
+	struct m m;
+	struct model_event readied;
+	atm_u32 ready; /* how often, as seen by memory */
+	unsigned parks;
+	bool parked;
+	void (*fn)(void *);
+	void *arg;
+	void (*on_end)(void *);
+	void *on_end_arg;
+} co[MOST];
+
+static struct p procs[MOST];
+static int nco; /* numbers of threads given out, as model_self counts */
+static unsigned flags;
+static struct model_event freed; /* P's given back */
+static bool taken[MOST];
+
+__attribute__((constructor)) static void init(void)
+{
+	model_thread_local((void **)&wend__m);
+}
+
+/* ---- P's -------------------------------------------------------------------------------------------- */
+
+static void hold_p(struct m *mp, int p)
+{
+	taken[p] = true;
+	atm_fence_sc();
+	mp->p = &procs[p];
+	if (mp->curg)
+		mp->curg->last_p = p;
+}
+
+static void give_p(struct m *mp)
+{
+	taken[mp->p->id] = false;
+	mp->p = NULL;
+	atm_fence_sc();
+	model_signal(&freed);
+}
+
+/* Any free one. */
+static void take_p(struct m *mp)
+{
+	int n = (int)atm_load_rlx(&sched.nprocs), nfree = 0, free_p[MOST];
+
+	for (;;) {
+		unsigned count = freed.count;
+
+		nfree = 0;
+		for (int i = 0; i < n; i++)
+			if (!taken[i])
+				free_p[nfree++] = i;
+		if (nfree)
+			break;
+		model_await(&freed, count + 1);
+	}
+	hold_p(mp, free_p[model_choose((unsigned)nfree)]);
+}
+
+void co_move(int p)
+{
+	struct m *mp = getm();
+
+	if ((int)mp->p->id == p)
+		return;
+	if (taken[p])
+		model_fail(__FILE__, __LINE__, "P %d is not free", p);
+	give_p(mp);
+	hold_p(mp, p);
+}
+
+/* ---- Threads ------------------------------------------------------------------------------------------ */
+
+static struct coroutine *self(void)
+{
+	return &co[model_self()];
+}
+
+static void make(struct coroutine *c, bool coroutine)
+{
+	int number = (int)(c - co);
+
+	c->g = (struct g){.id = (uint64_t)number + 1, .index = (uint32_t)number + 1, .last_p = -1};
+	c->g.flags = coroutine ? 0 : G_FOREIGN;
+	c->m = (struct m){.curg = &c->g, .id = (uint32_t)number, .bound_cpu = -1};
+	c->readied.count = 0;
+	c->parks = 0;
+	c->parked = false;
+	c->on_end = NULL;
+	c->ready = (atm_u32){0};
+	if (!(flags & THREADS_BORDER))
+		model_private(&c->m.in_rt, sizeof c->m.in_rt + sizeof c->m.attn);
+	model_private(&c->g.state, sizeof c->g.state);
+	model_name(&c->m, sizeof c->m, "m");
+	model_name(&c->g, sizeof c->g, "g");
+	model_name(&c->ready, sizeof c->ready, "ready");
+	atm_store_rlx(&c->m.attn, wend__asym_on ? 0 : ATTN_FENCE);
+}
+
+void threads_begin(int nprocs, unsigned how)
+{
+	memset(&wend__sched, 0, sizeof wend__sched);
+	knobs_default(&sched.knobs);
+	sched.asym = wend__asym_on;
+	flags = how;
+	nco = 1;
+	freed.count = 0;
+	memset(taken, 0, sizeof taken);
+	if (nprocs > MOST)
+		model_fail(__FILE__, __LINE__, "more than %d P's", MOST);
+	model_private(&sched.phase, sizeof sched.phase);
+	model_private(&sched.nprocs, sizeof sched.nprocs);
+	atm_store_rlx(&sched.nprocs, (uint32_t)nprocs);
+	atm_store_rlx(&sched.phase, PHASE_RUNNING);
+	sched.nallp = nprocs;
+	for (int i = 0; i < nprocs; i++) {
+		memset(&procs[i], 0, offsetof(struct p, seen_tick));
+		procs[i].id = (uint32_t)i;
+		procs[i].rng = (uint64_t)i + 1;
+		procs[i].state = P_TAKEN;
+		procs[i].cells = counter_row((uint32_t)i);
+		sched.allp[i] = &procs[i];
+		model_private(&procs[i].tick, sizeof procs[i].tick);
+		model_private(&procs[i].stats, sizeof procs[i].stats);
+	}
+	make(&co[0], true);
+	sched.all_m = &co[0].m;
+	taken[0] = true;
+	co[0].m.p = &procs[0];
+	wend__m = &co[0].m;
+}
+
+static void thread_main(void *arg)
+{
+	struct coroutine *c = arg;
+
+	if (c->g.flags & G_FOREIGN) {
+		c->fn(c->arg);
+		return;
+	}
+	wend__m = &c->m;
+	if (flags & THREADS_MIGRATE)
+		take_p(&c->m);
+	else
+		c->m.p = &procs[model_self()];
+	c->fn(c->arg);
+	if (c->on_end) {
+		struct m *mp = enter();
+
+		c->on_end(c->on_end_arg);
+		leave(mp);
+	}
+	if (flags & THREADS_MIGRATE)
+		give_p(&c->m);
+	wend__m = NULL;
+}
+
+void threads_go(const char *name, void (*fn)(void *), void *arg, bool coroutine)
+{
+	struct coroutine *c = &co[nco];
+
+	if (nco == MOST)
+		model_fail(__FILE__, __LINE__, "more than %d threads", MOST);
+	if (coroutine && !(flags & THREADS_MIGRATE) && (uint32_t)nco >= atm_load_rlx(&sched.nprocs))
+		model_fail(__FILE__, __LINE__, "threads_begin: one P for each coroutine, or THREADS_MIGRATE");
+	if (coroutine && !(flags & THREADS_MIGRATE))
+		taken[nco] = true;
+	nco++;
+	make(c, coroutine);
+	c->fn = fn;
+	c->arg = arg;
+	if (coroutine) {
+		c->m.all_link = sched.all_m;
+		sched.all_m = &c->m;
+	}
+	model_thread(name, thread_main, c, false);
+}
+
+/* The body waits as a parked coroutine does. */
+void threads_join(void)
+{
+	if (flags & THREADS_MIGRATE)
+		give_p(&co[0].m);
+	model_join();
+	if (flags & THREADS_MIGRATE)
+		take_p(&co[0].m);
+}
+
+/* ---- sched/sched.h ------------------------------------------------------------------------------------- */
+
+struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj, park_commit *commit,
+				 void *arg)
+{
+	struct coroutine *c = self();
+	unsigned turn = ++c->parks;
+
+	if (gp != &c->g)
+		model_fail(__FILE__, __LINE__, "g_park of another coroutine");
+	gp->wait_reason = (uint16_t)reason;
+	gp->wait_obj = (void *)obj;
+	c->parked = true;
+	if (!commit(gp, arg)) {
+		if (!c->parked)
+			model_fail(__FILE__, __LINE__, "g_ready of one whose commit said that it does not wait");
+		c->parked = false;
+		c->parks--;
+		return mp;
+	}
+	if (mp && (flags & THREADS_MIGRATE))
+		give_p(mp);
+	model_await(&c->readied, turn);
+	while (atm_load_acq(&c->ready) != turn) /* acq: as from a run queue */
+		atm_pause();
+	if (mp && (flags & THREADS_MIGRATE))
+		take_p(mp);
+	return mp;
+}
+
+void g_ready(struct m *mp, struct g *gp)
+{
+	struct coroutine *c = &co[gp->index - 1];
+
+	(void)mp;
+	if (!c->parked)
+		model_fail(__FILE__, __LINE__, "g_ready of %s, which is not parked", c->g.name ? c->g.name : "one");
+	c->parked = false;
+	atm_store_rel(&c->ready, c->parks); /* rel: as into a run queue */
+	model_signal(&c->readied);
+}
+
+struct g *current_slow(struct m *mp, const char *what)
+{
+	(void)mp;
+	(void)what;
+	return &self()->g;
+}
+
+uint32_t stack_index(const struct g *gp)
+{
+	return gp->index;
+}
+
+struct g *stack_by_index(uint32_t index)
+{
+	return &co[index - 1].g;
+}
+
+struct m *enter_foreign(void)
+{
+	return NULL;
+}
+
+void leave_foreign(void)
+{
+}
+
+bool foreign_may(void)
+{
+	return true;
+}
+
+void enter_slow(struct m *mp)
+{
+	if (atm_load_rlx(&mp->attn) & ATTN_FENCE)
+		atm_fence_sc();
+}
+
+int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg)
+{
+	struct coroutine *c = &co[nco];
+
+	threads_go("spawned", fn, arg, true);
+	c->on_end = on_end;
+	c->on_end_arg = on_end_arg;
+	return 0;
+}
+
+void wend_yield(void)
+{
+	atm_pause();
+}
+
+/* ---- base/fatal.h -------------------------------------------------------------------------------------- */
+
+void (*wend__fatal_trace)(bool all);
+
+static void die(const char *kind, const char *fmt, va_list args)
+{
+	char text[300];
+
+	vsnprintf(text, sizeof text, fmt, args);
+	model_fail(__FILE__, __LINE__, "%s: %s", kind, text);
+}
+
+void wend__fatal(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	die("fatal error", fmt, args);
+	__builtin_unreachable();
+}
+
+void wend__panic(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	die("panic", fmt, args);
+	__builtin_unreachable();
+}

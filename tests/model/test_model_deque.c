@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The Chase-Lev deque under the model checker: buffers of two slots, one owner, one or two thieves, both kinds
+ * of fence. Each item that was pushed leaves exactly once, whoever gets it, and no thief reads a buffer
+ * that was freed. */
+#include "model/model.h"
+
+#include "atomics/deque.h"
+
+enum { ITEMS = 8 };
+
+static struct deque d;
+static int out[ITEMS + 1], pushed;
+
+static void begin(bool asym)
+{
+	model_asym(asym);
+	memset(out, 0, sizeof out);
+	pushed = 0;
+	MODEL_CHECK_EQ(deque_init(&d, 2, asym), 0);
+	MODEL_CHECK_EQ(d.asym, asym);
+	model_name(&d.bottom, 8, "bottom");
+	model_name(&d.own, 4, "own");
+	model_name(&d.top, 8, "top");
+	model_name(&d.thieves, 4, "thieves");
+	model_name(&d.buf, 8, "buf");
+}
+
+static void leaves(void *item)
+{
+	uintptr_t i = (uintptr_t)item;
+
+	if (i < 1 || i > (uintptr_t)pushed)
+		model_fail(__FILE__, __LINE__, "%#lx came out, which nobody pushed", (unsigned long)i);
+	if (++out[i] > 1)
+		model_fail(__FILE__, __LINE__, "item %lu came out twice", (unsigned long)i);
+}
+
+static void push(void)
+{
+	pushed++;
+	MODEL_CHECK_EQ(deque_push(&d, (void *)(uintptr_t)pushed), 0);
+}
+
+static bool pop(void)
+{
+	void *item;
+	bool some = deque_pop(&d, &item);
+
+	if (some)
+		leaves(item);
+	return some;
+}
+
+static bool take(void)
+{
+	void *item;
+	bool some = deque_take(&d, &item);
+
+	if (some)
+		leaves(item);
+	return some;
+}
+
+/* Everybody has ended: what is left comes out in order, and nothing is missing. */
+static void finish(void)
+{
+	model_join();
+	while (pop())
+		;
+	for (int i = 1; i <= pushed; i++)
+		if (!out[i])
+			model_fail(__FILE__, __LINE__, "item %d is lost", i);
+	MODEL_CHECK_EQ(atm_load_rlx(&d.thieves), d.asym ? 0 : DEQUE_ALWAYS);
+	MODEL_CHECK_EQ(atm_load_rlx(&d.own), 0);
+	deque_destroy(&d);
+}
+
+/* ---- Thieves ------------------------------------------------------------------------------------- */
+
+static void steal(size_t max, bool half)
+{
+	void *items[4];
+	size_t n = deque_steal(&d, items, max, half);
+
+	MODEL_CHECK(n <= max);
+	for (size_t i = 0; i < n; i++)
+		leaves(items[i]);
+	model_cover(n > 0 ? 1 : 0);
+}
+
+static void thief_one(void *arg)
+{
+	steal(1, false);
+}
+
+static void thief_half(void *arg)
+{
+	steal(4, true);
+}
+
+static void thief_twice(void *arg)
+{
+	steal(1, false);
+	steal(1, false);
+}
+
+/* ---- One item, wanted by all ------------------------------------------------------------------------ */
+
+static void last_item(bool asym, bool newest, void (*thief)(void *))
+{
+	begin(asym);
+	push();
+	model_go(thief, NULL);
+	model_go(thief, NULL);
+	model_cover(newest ? pop() ? 2 : 3 : take() ? 2 : 3);
+	finish();
+}
+
+#define ALL_WAYS .cover = 15 /* the thieves and the owner each got it and missed it */
+
+MODEL_TEST(one_gets_the_last_item_pop_asym, ALL_WAYS)
+{
+	last_item(true, true, thief_one);
+}
+
+MODEL_TEST(one_gets_the_last_item_pop_full, ALL_WAYS)
+{
+	last_item(false, true, thief_one);
+}
+
+MODEL_TEST(one_gets_the_last_item_take_asym, ALL_WAYS)
+{
+	last_item(true, false, thief_one);
+}
+
+MODEL_TEST(one_gets_the_last_item_take_full, ALL_WAYS)
+{
+	last_item(false, false, thief_one);
+}
+
+/* ---- The buffer is replaced under the thieves' hands --------------------------------------------------- */
+
+static void growing(bool asym)
+{
+	begin(asym);
+	push();
+	push();
+	model_go(thief_half, NULL);
+	model_go(thief_one, NULL);
+	push(); /* the third: the buffer of two grows */
+	pop();
+	finish();
+}
+
+MODEL_TEST(items_survive_growth_asym, .cover = 3)
+{
+	growing(true);
+}
+
+MODEL_TEST(items_survive_growth_full, .cover = 3)
+{
+	growing(false);
+}
+
+MODEL_TEST(an_emptied_buffer_is_trimmed, .cover = 3)
+{
+	begin(true);
+	push();
+	push();
+	push();
+	model_go(thief_half, NULL);
+	model_go(thief_one, NULL);
+	while (pop())
+		;
+	deque_trim(&d);
+	push();
+	finish();
+}
+
+/* Both kinds of replacement, and the owner's memory of the kept buffers. */
+MODEL_TEST(a_thief_that_looks_twice_sees_whole_buffers)
+{
+	begin(true);
+	push();
+	model_go(thief_twice, NULL);
+	push();
+	push();
+	take();
+	push();
+	finish();
+}
+
+/* ---- Every program of the owner's --------------------------------------------------------------------- */
+
+static void any_program(bool asym, int length)
+{
+	begin(asym);
+	push();
+	push();
+	model_go(thief_half, NULL);
+	model_go(thief_twice, NULL);
+	for (int i = 0; i < length; i++) {
+		switch (model_choose(asym ? 4 : 3)) {
+		case 0:
+			pop();
+			break;
+		case 1:
+			take();
+			break;
+		case 2:
+			push();
+			break;
+		default:
+			deque_trim(&d);
+		}
+	}
+	finish();
+}
+
+MODEL_TEST(any_four_operations_of_the_owner_asym, .cover = 3)
+{
+	any_program(true, 4);
+}
+
+MODEL_TEST(any_four_operations_of_the_owner_full, .cover = 3)
+{
+	any_program(false, 4);
+}
