@@ -62,6 +62,16 @@
 #define procs_resize wend__procs_resize
 #define g_ready wend__g_ready
 #define ready_elsewhere wend__ready_elsewhere
+#define reclaim_check_park wend__reclaim_check_park
+#define reclaim_end wend__reclaim_end
+#define reclaim_later wend__reclaim_later
+#define reclaim_mark wend__reclaim_mark
+#define reclaim_passed wend__reclaim_passed
+#define reclaim_tick wend__reclaim_tick
+#define reclaim_waiting wend__reclaim_waiting
+#define reclaim_work wend__reclaim_work
+#define foreign_section_begin wend__foreign_section_begin
+#define foreign_section_end wend__foreign_section_end
 #define release_pages wend__release_pages
 #define requeue wend__requeue
 #define retire_p wend__retire_p

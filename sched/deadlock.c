@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/fatal.h"
+#include "sched/reclaim.h"
 #include "sched/sched_priv.h"
 #include "wend/go.h"
 
@@ -42,7 +43,7 @@ static bool other_threads(void)
 void check_deadlock(void)
 {
 	if (!sched.run_mode || atm_load_acq(&sched.phase) != PHASE_RUNNING ||
-		atm_load_rlx(&sched.foreign_seen) || other_threads())
+		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) || other_threads())
 		return;
 	lock(&sched.lock);
 	bool dead = load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fatal.h"
+#include "sched/reclaim.h"
 #include "sched/sched_priv.h"
 
 /* What a thread keeps: a slot of the smallest stack class, for its control block alone. */
@@ -42,6 +43,7 @@ static __thread bool counted __attribute__((tls_model("initial-exec")));
 
 struct m *enter_foreign(void)
 {
+	foreign_section_begin();
 	counted = false;
 	if (atm_load_acq(&sched.phase) == PHASE_RUNNING) { /* or who is refused all the time holds up the end */
 		atm_add_sc(&sched.foreign_in, 1);              /* F1 */
@@ -57,6 +59,7 @@ void leave_foreign(void)
 	if (counted)
 		atm_add_sc(&sched.foreign_in, (uint32_t)-1);
 	counted = false;
+	foreign_section_end();
 }
 
 bool foreign_may(void)
@@ -109,7 +112,9 @@ struct wend__go **foreign_pending(void)
 
 struct g *current_slow(struct m *mp, const char *what)
 {
-	if (mp || !foreign_may())
+	if (mp)
+		wend__fatal("%s called from a callback of wend_retire, which may not block", what);
+	if (!foreign_may())
 		wend__fatal("%s called while the runtime is not running: use wend_run, WEND_MAIN or wend_start",
 					what);
 	return foreign_g();
@@ -121,14 +126,17 @@ struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
 	atm_store_rlx(&gp->awake, 0);         /* rlx: commit publishes */
 	if (!commit(gp, arg))
 		return NULL;
+	foreign_section_end(); /* asleep it holds nothing */
 	for (;;) {
 		uint32_t value = ec_value(&gp->ec);
 
 		/* acq: pairs with ready_elsewhere; with stop_begin */
 		if (atm_load_acq(&gp->awake) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
-			return NULL;
+			break;
 		ec_wait(&gp->ec, value, 0);
 	}
+	foreign_section_begin();
+	return NULL;
 }
 
 /* flags of a coroutine may change under our eyes, those of a waiting foreign thread do not: not

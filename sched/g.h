@@ -32,6 +32,7 @@ struct slot;
 	X(WAIT_WAITGROUP, "sync.WaitGroup.Wait")                                                      \
 	X(WAIT_ONCE, "sync.Once.Do")                                                                  \
 	X(WAIT_MUTEX, "sync.Mutex.Lock")                                                              \
+	X(WAIT_RETIRE, "retire barrier")                                                              \
 	X(WAIT_HANDOVER, "handover")                                                                  \
 	X(WAIT_LOCKED_THREAD, "locked to thread")
 
@@ -50,6 +51,7 @@ enum g_flags {
 	G_FOREIGN = 4,  /* stands for a foreign thread that blocks: ready wakes the thread */
 	G_MAIN = 8,     /* the main coroutine of wend_run */
 	G_ON_END = 32,  /* on_end is not empty */
+	G_PINNED = 64,  /* in a section or a callback of reclaim.c: must not leave its stack */
 	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the M's own loop */
 };
 

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "sched/idle_priv.h"
 #include "sched/policy.h"
+#include "sched/reclaim.h"
 #include "sched/switch.h"
 
 /* ---- Sleeping ----------------------------------------------------------------------------------- */
@@ -53,6 +54,7 @@ static bool get_up(struct m *mp)
 	if (!pp)
 		return false;
 	mp->spinning = true; /* off the list: ours again */
+	border_refresh(mp);
 	acquire_p(mp, pp);
 	return true;
 }
@@ -86,6 +88,8 @@ static bool watch(struct m *mp)
 		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
 			return false;
 		ec_wait(&mp->ec, value, clock_now() + interval);
+		if (unlikely(reclaim_waiting()) && reclaim_tick(mp) && get_up(mp))
+			return true;
 		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
 			return false;
 		if (!anybody_busy())
@@ -105,10 +109,10 @@ static bool watch(struct m *mp)
 	}
 }
 
-/* Until somebody hands over a P. mp stands on the list of sleeping M's. */
-void m_sleep(struct m *mp)
+static void wait_for_p(struct m *mp)
 {
 	bool trimmed = false;
+	int64_t look_ns = 1000000;
 
 	while (!atm_load_acq(&mp->woken)) { /* acq: pairs with wake_m */
 		if (atm_load_acq(&sched.phase) != PHASE_RUNNING)
@@ -136,7 +140,15 @@ void m_sleep(struct m *mp)
 		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
 			continue;
 		/* Quiet for 10 ms: time to give back memory. */
-		if (!ec_wait(&mp->ec, value, trimmed ? 0 : clock_now() + 10000000) && !trimmed) {
+		int64_t rest = trimmed ? 0 : clock_now() + 10000000;
+
+		if (unlikely(reclaim_waiting())) {
+			if (reclaim_tick(mp) && !mp->locked_g && get_up(mp))
+				return;
+			rest = clock_now() + look_ns; /* a section may stay open for long: ever less often */
+			look_ns = look_ns < 64000000 ? 2 * look_ns : look_ns;
+		}
+		if (!ec_wait(&mp->ec, value, rest) && !trimmed && !reclaim_waiting()) {
 			trimmed = true;
 			if (!anybody_busy()) {
 				flush_idle_caches();
@@ -152,6 +164,14 @@ void m_sleep(struct m *mp)
 		mp->next_p = NULL;
 		acquire_p(mp, pp);
 	}
+}
+
+/* Until somebody hands over a P. mp stands on the list of sleeping M's. */
+void m_sleep(struct m *mp)
+{
+	atm_store_rel(&mp->in_rt, 0); /* rel R2: asleep it holds nothing, and has no P to be taken */
+	wait_for_p(mp);
+	border_refresh(mp);
 }
 
 /* ---- The loop's question ------------------------------------------------------------------------ */
@@ -223,7 +243,7 @@ struct g *find_work(struct m *mp)
 			found_work(mp);
 			return gp;
 		}
-		if (!atm_load_rlx(&mp->p->retire))
+		if (!atm_load_rlx(&mp->p->retire) && !reclaim_work(mp))
 			go_idle(mp);
 	}
 }

@@ -4,6 +4,7 @@
  * own stacks; only when a P has nothing at hand, or something special, does the M's own loop run.
  */
 #include "base/fatal.h"
+#include "sched/reclaim.h"
 #include "sched/switch.h"
 #include "wend/go.h"
 
@@ -12,7 +13,7 @@ __thread struct m *wend__m __attribute__((tls_model("initial-exec")));
 
 static inline bool may_switch_directly(const struct g *gp, const struct g *next)
 {
-	return likely(!((gp->flags | next->flags) & G_SLOW));
+	return likely(!((gp->flags | next->flags) & (G_SLOW | G_PINNED)));
 }
 
 /* Leaves gp for the next coroutine, which the caller has picked, or for the loop. */
@@ -22,6 +23,8 @@ static force_inline struct m *leave_stack(struct m *mp, struct g *gp, struct g *
 		set_running(mp->p, next);
 		return g_switch(mp, gp, next);
 	}
+	if (unlikely(gp->flags & G_PINNED))
+		reclaim_check_park(mp);
 	mp->picked = next;
 	return g_switch_g0(mp, gp);
 }
@@ -39,7 +42,8 @@ void wend_yield(void)
 
 	if (!next) {
 		next = pick_fair(pp);
-		if (!next && likely(!atm_load_rlx(&pp->retire) && !mp->locked_g)) { /* rlx: a hint */
+		/* rlx: a hint */
+		if (!next && likely(!atm_load_rlx(&pp->retire) && !mp->locked_g && !(gp->flags & G_PINNED))) {
 			leave(mp);
 			return;
 		}
@@ -65,7 +69,8 @@ struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void
 {
 	gp->wait_reason = (uint16_t)reason;
 	gp->wait_obj = (void *)obj;
-	if (unlikely(gp->flags & (G_FOREIGN | G_CANARY))) {
+	if (unlikely(gp->flags & (G_FOREIGN | G_CANARY | G_PINNED))) {
+		reclaim_check_park(mp);
 		if (gp->flags & G_FOREIGN)
 			return park_foreign(gp, commit, arg);
 		canary_check(gp);
@@ -126,7 +131,8 @@ static force_inline __attribute__((noreturn)) void end(struct m *mp)
 	struct g *gp = mp->curg;
 	struct p *pp = mp->p;
 
-	if (unlikely(gp->flags & (G_CANARY | G_ON_END))) {
+	if (unlikely(gp->flags & (G_CANARY | G_ON_END | G_PINNED))) {
+		reclaim_check_park(mp);
 		if (gp->flags & G_CANARY)
 			canary_check(gp);
 		if (gp->flags & G_ON_END)

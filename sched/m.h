@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "atomics/asym.h"
 #include "atomics/ec.h"
 #include "sched/p.h"
 
@@ -21,8 +22,11 @@ typedef bool park_commit(struct g *gp, void *arg);
 
 struct m {
 	/* border: a monitor writes attn, fences heavily and reads in_rt (enter below) */
-	alignas(CACHELINE) atm_u32 in_rt; /* 1 inside the runtime; written by this thread */
+	alignas(CACHELINE) atm_u64 in_rt; /* 0 outside the runtime, else an epoch; written by this thread */
 	atm_u32 attn;                     /* a reason to take the slow way in; written by others */
+	uint32_t sections;                /* open sections of users */
+	atm_u64 pin;                      /* epoch while there are any, else 0; written by this thread */
+	uint32_t pins;                    /* sections, and callbacks that run: no parking */
 
 	/* this thread */
 	struct g *curg; /* NULL on the thread's own stack */
@@ -79,6 +83,22 @@ static force_inline struct m *getm(void)
 	return mp;
 }
 
+/* The epoch of reclamation (docs/reclaim.md): in in_rt it says "inside" and marks a read section.
+ *
+ *   R1  reader: in_rt (or pin) store, light fence, pointer load
+ *       <-> grace period: object unlinked, heavy fence, in_rt load    it is seen, or sees the object gone
+ *   R2  reader: in_rt.store rel -> grace period: in_rt.load acq       its accesses end before the object does
+ *   R3  grace period: epoch.store rel -> reader: epoch.load acq       who has the new epoch sees the object gone
+ */
+#define EPOCH_NONE 1 /* in in_rt: inside, but not a section */
+#define EPOCH_FIRST 2
+
+struct epoch {
+	alignas(CACHELINE) atm_u64 now; /* written by who holds gp.busy (reclaim.c) */
+	char pad[CACHELINE - sizeof(atm_u64)];
+};
+extern struct epoch wend__epoch;
+
 void enter_slow(struct m *mp);
 
 /* Every public call that touches a P comes in by enter and goes out by leave. In between the P cannot
@@ -86,11 +106,24 @@ void enter_slow(struct m *mp);
  * of a thread in user code writes attn, runs asym_heavy() and then reads in_rt; if that is 0, the
  * thread is outside and will see attn before it touches the P again. */
 /* True: inside, and nothing stands against it. False: call enter, which sees to it. */
+static force_inline bool enter_as(struct m *mp, uint64_t in_rt)
+{
+	/* rlx: before the rest by the light fence, the monitor has the heavy one; after the last section by
+	 * the release sequence of leave's store (R2) */
+	atm_store_rlx(&mp->in_rt, in_rt);
+	compiler_barrier(); /* the light fence; see ATTN_FENCE */
+	return likely(atm_load_rlx(&mp->attn) == 0); /* rlx: as above */
+}
+
 static force_inline bool enter_fast(struct m *mp)
 {
-	atm_store_rlx(&mp->in_rt, 1); /* rlx: ordered by the light fence, the monitor has the heavy */
-	compiler_barrier();           /* the light fence; see ATTN_FENCE */
-	return likely(atm_load_rlx(&mp->attn) == 0); /* rlx: as above */
+	return enter_as(mp, atm_load_acq(&wend__epoch.now)); /* acq R3; R1 */
+}
+
+/* For calls that follow no pointer that is reclaimed: no section, and no load. */
+static force_inline bool enter_bare(struct m *mp)
+{
+	return enter_as(mp, EPOCH_NONE);
 }
 
 /* NULL for a foreign thread, which is counted in: the runtime is not torn down while it is inside. */
@@ -111,7 +144,14 @@ static force_inline struct m *enter(void)
 /* mp: the M that the caller is on now, which after a park may be another than at enter. */
 static force_inline void leave(struct m *mp)
 {
-	atm_store_rel(&mp->in_rt, 0); /* rel: the P's data before the monitor's acquire of in_rt */
+	atm_store_rel(&mp->in_rt, 0); /* rel R2, and the P's data before the monitor's acquire of in_rt */
+}
+
+/* Inside, holding no reference: the present epoch, so that no grace period waits for this thread. */
+static inline void border_refresh(struct m *mp)
+{
+	atm_store_rel(&mp->in_rt, atm_load_acq(&wend__epoch.now)); /* rel R2, acq R3 */
+	asym_light();                                              /* R1 */
 }
 
 #endif

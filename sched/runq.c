@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "sched/policy.h"
+#include "sched/reclaim.h"
 #include "sched/sched_priv.h"
 
 #define BATCH 128        /* the most that one visit to another queue brings */
@@ -164,6 +165,10 @@ noinline struct g *pick_fair(struct p *pp)
 	give_back_if_asked(pp);
 	if (unlikely(atm_load_rlx(&pp->retire))) /* rlx: sooner or later */
 		return NULL;
+	if (unlikely(atm_load_rlx(&wend__reclaim_hurry))) { /* rlx: sooner or later */
+		border_refresh(getm()); /* who switches holds no reference */
+		reclaim_tick(getm());
+	}
 	if (turn % OLDEST_PERIOD == OLDEST_PERIOD - 1 && deque_take(&pp->fresh, &item)) {
 		pp->has_next = pp->has_next && deque_len(&pp->fresh) > 0;
 		return item;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fatal.h"
+#include "sched/reclaim.h"
 #include "sched/switch.h"
 #include "wend/config.h"
 #include "wend/debug.h"
@@ -255,6 +256,7 @@ static int stop_finish(struct m *mine)
 	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
 		if (mp != mine && mp->joinable)
 			pthread_join(mp->thread, NULL);
+	reclaim_end();
 	free_everything();
 	atm_store_rel(&sched.phase, PHASE_OFF);
 	return 0;

@@ -107,6 +107,7 @@ void m_detach(struct m *mp)
 	if (mp->is_caller && mp->bound_cpu >= 0)
 		pthread_setaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
 	wend__m = NULL;
+	atm_store_rel(&mp->in_rt, 0); /* rel R2 */
 	atm_store_rel(&mp->gone, 1); /* rel: pairs with the end of the runtime */
 }
 
@@ -239,8 +240,9 @@ void wend_unlock_thread(void)
 
 void m_loop(struct m *mp)
 {
-	atm_store_rlx(&mp->in_rt, 1); /* rlx: nobody can want a P yet that we do not have */
 	for (;;) {
+		border_refresh(mp); /* inside, and the loop holds no reference */
+
 		struct g *gp = mp->locked_g ? wait_for_locked(mp) : find_work(mp);
 
 		if (!gp)

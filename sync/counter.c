@@ -81,7 +81,7 @@ void wend_counter_add(wend_counter *c, int64_t n)
 	struct m *mp = getm();
 	uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
 
-	if (likely(mp && number - 1 < COUNTER_CELLS - 1 && enter_fast(mp))) {
+	if (likely(mp && number - 1 < COUNTER_CELLS - 1 && enter_bare(mp))) {
 		atm_u64 *cells = atm_load_rlx(&mp->p->cells[number / CELLS_PER_SEGMENT]); /* rlx: own word */
 
 		if (likely(cells)) {
