@@ -230,6 +230,7 @@ void model_thread(const char *name, void (*fn)(void *), void *arg, bool daemon)
 	t->daemon = daemon;
 	t->arrived = t->timed = t->timed_out = false;
 	t->nstores = 0;
+	t->issued = 0;
 	t->op = OP_START;
 	t->addr = NULL;
 	t->pc = __builtin_return_address(0);
@@ -633,6 +634,22 @@ unsigned model_choose(unsigned n)
 void model_cover(int bit)
 {
 	model.covered |= 1ULL << bit;
+}
+
+struct model_mark model_mark(void)
+{
+	struct thread *t = model.cur;
+
+	return (struct model_mark){t->number, model.memory == MODEL_TSO ? t->issued : weak_mark(t)};
+}
+
+bool model_seen(struct model_mark mark)
+{
+	const struct thread *t = &model.thread[mark.thread];
+
+	if (t == model.cur)
+		return true;
+	return model.memory == MODEL_TSO ? t->issued - t->nstores >= mark.at : weak_seen(model.cur, t, mark.at);
 }
 
 uint64_t model_now(void)

@@ -45,6 +45,7 @@ struct thread {
 	bool arrived; /* was chosen to go on and has done nothing yet */
 	uint16_t nstores; /* TSO: the store buffer, oldest first */
 	uint32_t changes_seen;
+	uint64_t issued; /* TSO: stores put into the buffer so far */
 	struct store store[STORES];
 
 	/* weak: what it has seen; what relaxed loads brought for a later fence; what a relaxed store carries */
@@ -165,6 +166,8 @@ void weak_rmw(struct location *l, uint64_t v, const void *pc);
 void weak_fence(struct thread *t);
 void weak_catch_up(struct thread *t); /* sees the newest of everything */
 void weak_inherit(struct thread *child, const struct thread *parent);
+uint64_t weak_mark(struct thread *t);
+bool weak_seen(const struct thread *t, const struct thread *of, uint64_t mark);
 void weak_join(struct thread *t, const struct thread *ended);
 
 static inline uint64_t word_read(const void *p, unsigned size)

@@ -141,7 +141,16 @@ void model_thread_local(void **word);
 /* The membarrier build or the one with full fences; true by default, set at the beginning of a body. */
 void model_asym(bool on);
 
-/* ---- History ------------------------------------------------------------------------------------- */
-/* lin.h checks histories for linearizability. */
+/* ---- What comes before what: lin.h checks histories with it ---------------------------------------- */
+
+/* All that the calling thread has done so far. */
+struct model_mark {
+	int thread;
+	uint64_t at;
+};
+struct model_mark model_mark(void);
+
+/* Must the calling thread see all that? tso: its stores have arrived; weak: it happened before. */
+bool model_seen(struct model_mark mark);
 
 #endif

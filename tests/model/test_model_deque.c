@@ -3,7 +3,7 @@
  * The Chase-Lev deque under the model checker: buffers of two slots, one owner, one or two thieves, both kinds
  * of fence. Each item that was pushed leaves exactly once, whoever gets it, and no thief reads a buffer
  * that was freed. */
-#include "model/model.h"
+#include "model/lin.h"
 
 #include "atomics/deque.h"
 
@@ -226,4 +226,114 @@ MODEL_TEST(any_four_operations_of_the_owner_asym, .cover = 3)
 MODEL_TEST(any_four_operations_of_the_owner_full, .cover = 3)
 {
 	any_program(false, 4);
+}
+
+/* ---- Linearizability ------------------------------------------------------------------------------------ */
+
+enum { PUSH, POP, TAKE, STEAL };
+
+struct row {
+	uint8_t n, item[7];
+};
+
+static void row_init(void *state)
+{
+	*(struct row *)state = (struct row){0};
+}
+
+/* 0 is nothing. A thief may come away with nothing although there is something (others interfere); the
+ * owner may not. */
+static bool row_apply(void *state, const struct lin_op *op)
+{
+	struct row *r = state;
+	uint64_t got = op->ret[0];
+
+	switch (op->op) {
+	case PUSH:
+		r->item[r->n++] = (uint8_t)op->arg[0];
+		return true;
+	case POP:
+		if (got != (r->n ? r->item[r->n - 1] : 0))
+			return false;
+		if (r->n)
+			r->item[--r->n] = 0;
+		return true;
+	default:
+		if (op->op == STEAL && got == 0)
+			return true;
+		if (got != r->item[0])
+			return false;
+		if (r->n) {
+			memmove(r->item, r->item + 1, sizeof r->item - 1);
+			r->item[--r->n] = 0;
+		}
+		return true;
+	}
+}
+
+static const char *const words[] = {"push", "pop", "take", "steal"};
+
+static void row_print(char *out, size_t size, const struct lin_op *op)
+{
+	snprintf(out, size, op->op == PUSH ? "%s %d" : "%s -> %d", words[op->op],
+			 (int)(op->op == PUSH ? op->arg[0] : op->ret[0]));
+}
+
+static const struct lin_spec row = {sizeof(struct row), row_init, row_apply, row_print};
+static struct lin history;
+
+static void do_op(int what)
+{
+	struct lin_op *op = lin_call(&history, what, what == PUSH ? (uint64_t)++pushed : 0, 0);
+	void *item = NULL;
+	bool some = true;
+
+	switch (what) {
+	case PUSH:
+		MODEL_CHECK_EQ(deque_push(&d, (void *)(uintptr_t)op->arg[0]), 0);
+		break;
+	case POP:
+		some = deque_pop(&d, &item);
+		break;
+	case TAKE:
+		some = deque_take(&d, &item);
+		break;
+	default:
+		some = deque_steal(&d, &item, 1, false) == 1;
+	}
+	lin_return(op, some ? (uint64_t)(uintptr_t)item : 0, 0);
+	if (what == STEAL)
+		model_cover(some);
+}
+
+static void stealing(void *arg)
+{
+	do_op(STEAL);
+	do_op(STEAL);
+}
+
+static void linearizable(bool asym)
+{
+	begin(asym);
+	lin_reset(&history);
+	do_op(PUSH);
+	do_op(PUSH);
+	model_go(stealing, NULL);
+	model_go(stealing, NULL);
+	for (int i = 0; i < 3; i++)
+		do_op((int)model_choose(3));
+	model_join();
+	do_op(POP);
+	lin_require(&history, &row);
+	deque_destroy(&d);
+}
+
+MODEL_TEST(histories_are_linearizable_asym, .cover = 3)
+{
+	linearizable(true);
+}
+
+MODEL_TEST(histories_are_linearizable_full, .cover = 3)
+{
+	linearizable(false);
 }

@@ -105,6 +105,7 @@ void tso_store(struct location *l, uint64_t v, const void *pc)
 	if (t->nstores == STORES)
 		drain_one(t, 0);
 	t->store[t->nstores++] = (struct store){l, v, pc};
+	t->issued++;
 	l->pending++;
 }
 

@@ -172,6 +172,20 @@ void weak_catch_up(struct thread *t)
 	}
 }
 
+/* The clock now; whatever t releases from here on carries more. */
+uint64_t weak_mark(struct thread *t)
+{
+	uint64_t now = t->view[1 + t->number];
+
+	publish(t);
+	return now;
+}
+
+bool weak_seen(const struct thread *t, const struct thread *of, uint64_t mark)
+{
+	return t->view[1 + of->number] > mark;
+}
+
 void weak_inherit(struct thread *child, const struct thread *parent)
 {
 	memcpy(child->view, parent->view, model.nids * sizeof(stamp));
