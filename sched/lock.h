@@ -22,6 +22,11 @@ static inline void lock(struct lock *l)
 		lock_slow(l);
 }
 
+static inline bool lock_try(struct lock *l)
+{
+	return atm_cas_sc(&l->word, 0, 1);
+}
+
 static inline void unlock(struct lock *l)
 {
 	if (unlikely(atm_xchg_sc(&l->word, 0) == 2))

@@ -12,6 +12,7 @@
 #include <wend/go.h>
 #include <wend/mutex.h>
 #include <wend/once.h>
+#include <wend/pool.h>
 #include <wend/retire.h>
 #include <wend/types.h>
 #include <wend/value.h>
