@@ -236,6 +236,15 @@ static void threads(long wanted)
 	free(t);
 }
 
+/* The exit status: 1 if what was printed did not get out. */
+static int flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fputs("million: standard output cannot be written\n", stderr);
+	return 1;
+}
+
 WEND_MAIN(argc, argv)
 {
 	char *end = "";
@@ -252,5 +261,5 @@ WEND_MAIN(argc, argv)
 	}
 	coroutines(n);
 	threads(n);
-	return 0;
+	return flushed();
 }
