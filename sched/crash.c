@@ -3,9 +3,11 @@
  * sched/crash.c - faults: a touch of a guard page is a stack overflow and is reported as such, from an
  * alternate signal stack; any other SIGSEGV or SIGBUS goes to whoever handled it before.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -149,18 +151,33 @@ void crash_init(void)
 	sigaction(SIGBUS, &sa, &before_bus);
 }
 
-/* Without an alternate stack an overflow would kill without a word; there is nothing else to do about
- * a failure here. */
+/* Without an alternate stack an overflow kills without a word, so the word is said now. */
+static void no_alternate_stack(const char *call)
+{
+	static atm_u32 said;
+
+	if (atm_xchg_sc(&said, 1) != 0)
+		return;
+	fprintf(stderr,
+			"wend: no stack for fault handlers (%s: %s): a coroutine that overflows its stack will end the "
+			"program by SIGSEGV, without a report. This is said once.\n",
+			call, strerror(errno));
+}
+
 void crash_thread_init(struct m *mp)
 {
 	void *mem = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE,
 					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	stack_t ss = {.ss_sp = mem, .ss_size = ALT_STACK};
 
-	if (mem == MAP_FAILED)
-		return;
-	mp->alt_stack = mem;
-	sigaltstack(&ss, &mp->alt_before);
+	if (mem == MAP_FAILED) {
+		no_alternate_stack("mmap");
+	} else if (sigaltstack(&ss, &mp->alt_before) != 0) {
+		no_alternate_stack("sigaltstack");
+		munmap(mem, ALT_STACK);
+	} else {
+		mp->alt_stack = mem;
+	}
 }
 
 void crash_thread_fini(struct m *mp)

@@ -10,6 +10,14 @@
 
 #include <wend/wend.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 static wend_waitgroup wg;
 static uint64_t victim_id;
 
@@ -114,6 +122,29 @@ TEST_LIMIT(the_main_coroutine_overflows_too, 20)
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "fatal error: stack overflow");
 	CHECK_HAS(c.err, "recursing_function");
+	child_free(&c);
+}
+
+/* ---- No stack for the handler: said at the start, as nobody can say it when it happens ------------------ */
+
+static void run_without_alternate_stack(void *call)
+{
+	fault_all(call, ENOMEM);
+	setenv("WEND_MAXPROCS", "2", 1);
+	_exit(50 + wend_run(overflow, NULL));
+}
+
+TEST_LIMIT(without_an_alternate_stack_a_warning, 20)
+{
+	struct child c = child_call(run_without_alternate_stack, "sigaltstack", 15);
+	const char *first = strstr(c.err, "wend: ");
+
+	CHECK_HAS(c.err, "no stack for fault handlers (sigaltstack: Cannot allocate memory)");
+	CHECK_MSG(first && !strstr(first + 1, "wend: "), "said twice: %s", c.err);
+#ifndef SANITIZED /* a sanitizer may have a stack for handlers of its own */
+	CHECK_EQ(c.signal, SIGSEGV);
+	CHECK_MSG(!strstr(c.err, "fatal error"), "%s", c.err);
+#endif
 	child_free(&c);
 }
 
