@@ -28,7 +28,7 @@ lib:
 test: setup-test ## build and test everything: gcc, clang and the sanitizers; PRESETS="release tsan" for some
 	@scripts/test
 
-quick: setup-build ## the release build and its tests only
+quick: setup-test ## the release build and its tests only
 	@PRESETS=release scripts/test
 
 model: MODEL_SECONDS ?= 20
@@ -43,6 +43,7 @@ bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=
 
 install: all ## install the release build; PREFIX=/usr/local DESTDIR=
 	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean: ## remove every build folder
 	rm -rf build build-*/

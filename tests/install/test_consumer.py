@@ -122,6 +122,14 @@ def pkg_config_shared():
 
 
 @tap.case
+def pkg_config_shared_from_a_prefix_of_ones_own():
+	out = os.path.join(work.name, "rpath")
+	run("gcc", *pkg_config("--cflags"), source("main.c"), "-o", out, *pkg_config("--libs"),
+			"-Wl,-rpath," + pkg_config("--variable=libdir")[0])
+	assert run(out, status=7) == "42\n"
+
+
+@tap.case
 def pkg_config_static():
 	out = os.path.join(work.name, "static")
 	libs = [os.path.join(library_dir(), "libwend.a") if w == "-lwend" else w
