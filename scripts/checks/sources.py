@@ -23,11 +23,12 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
 def tracked(root):
-	"""Files of the tree, without build folders and results."""
+	"""Files of the tree, without build folders and results. In a second work tree .git is a file."""
 	for folder, dirs, files in os.walk(root):
 		top = os.path.relpath(folder, root)
 		dirs[:] = [d for d in dirs if not d.startswith("build") and d not in (".git", "__pycache__")
-				and os.path.join(top, d) not in ("./results", "results")]
+				and os.path.join(top, d) not in ("./results", "results")
+				and not os.path.exists(os.path.join(folder, d, "CMakeCache.txt"))]
 		for f in sorted(files):
 			if f == ".git":  # of a linked worktree
 				continue
