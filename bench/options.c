@@ -38,6 +38,7 @@ static void help(void)
 {
 	puts("Flags of this program, beside google-benchmark's own (--help):\n"
 		 "  --bench_row=NAME    run this row only; may be repeated\n"
+		 "  --bench_ops=N       N operations, once, instead of as many as fill the time\n"
 		 "  --bench_full        also the rows that only a full run has (or BENCH=full)\n"
 		 "  --bench_out=FILE    one JSON object a row, appended as rows end\n"
 		 "  --bench_list        the rows that would run, one JSON object each\n"
@@ -143,6 +144,12 @@ int options_read(struct options *o, int argc, char **argv)
 			setenv("BENCH", "full", 1);
 		} else if (i > 0 && value_of(argv[i], "--bench_out")) {
 			o->out = value_of(argv[i], "--bench_out");
+		} else if (i > 0 && value_of(argv[i], "--bench_ops")) {
+			o->ops = atoll(value_of(argv[i], "--bench_ops"));
+			if (o->ops <= 0) {
+				fprintf(stderr, "%s: --bench_ops must be at least 1\n", argv[0]);
+				return 2;
+			}
 		} else if (i == 0 || !value_of(argv[i], "--bench_row")) {
 			o->argv[o->argc++] = argv[i];
 		}

@@ -60,10 +60,15 @@ void team_bench(bench *b)
 	const struct team_row *row = bench_user(b);
 	int made = 0;
 	struct team team = {.b = b, .row = row, .lock = PTHREAD_MUTEX_INITIALIZER};
+	const char *limit;
 	uint64_t n;
 
 	if (host_missing(row->place)) {
 		bench_skip(b, "%s", host_missing(row->place));
+		return;
+	}
+	if (row->threads > TEAM_SMALL && host_thread_room(&limit) < 2 * (uint64_t)row->threads) {
+		bench_skip(b, "%d threads are too near the limit (%s)", row->threads, limit);
 		return;
 	}
 	team.members = aligned_alloc(CACHELINE, (size_t)row->threads * sizeof *team.members);

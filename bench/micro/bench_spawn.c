@@ -30,7 +30,7 @@ static void join_one(struct rt *rt, uint64_t n)
 RT_BENCH(spawn_one, "spawn/join_one", 1, BENCH_SAME_CPU, join_one,
 		 .baseline = "thread/create_join")
 RT_BENCH(spawn_one_p2, "spawn/join_one_p2", 2, BENCH_TWO_CPUS, join_one,
-		 .baseline = "thread/create_join")
+		 .baseline = "thread/create_join_free")
 
 static void join_batch(struct rt *rt, uint64_t n)
 {
@@ -50,7 +50,7 @@ static void join_batch(struct rt *rt, uint64_t n)
 RT_BENCH(spawn_batch, "spawn/join_batch", 1, BENCH_SAME_CPU, join_batch,
 		 .baseline = "thread/create_join_batch")
 RT_BENCH(spawn_batch_p2, "spawn/join_batch_p2", 2, BENCH_TWO_CPUS, join_batch,
-		 .baseline = "thread/create_join_batch")
+		 .baseline = "thread/create_join_batch_free")
 RT_BENCH_PN(spawn_batch_pn, "spawn/join_batch_pn", join_batch, 0, .baseline = "spawn/join_batch")
 
 static wend_waitgroup macro_over;
@@ -74,4 +74,4 @@ static void go_macro(struct rt *rt, uint64_t n)
 RT_BENCH(spawn_macro, "spawn/go_macro", 1, BENCH_SAME_CPU, go_macro,
 		 .baseline = "thread/create_join")
 RT_BENCH(spawn_macro_p2, "spawn/go_macro_p2", 2, BENCH_TWO_CPUS, go_macro,
-		 .baseline = "thread/create_join")
+		 .baseline = "thread/create_join_free")

@@ -15,6 +15,7 @@ static void yields(struct team *team, int self, uint64_t n)
 		sched_yield();
 }
 TEAM_BENCH(thread_yield, "thread/yield", 2, BENCH_SAME_CPU, yields)
+TEAM_BENCH(thread_yield_1000, "thread/yield/1000", 1000, BENCH_SAME_CPU, yields)
 
 /* `turn` counts hops; member i waits for its numbers. An operation is one hop. */
 static void futex_hops(struct team *team, int self, uint64_t n)

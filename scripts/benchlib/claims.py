@@ -162,7 +162,10 @@ def judge(claim, rows, facts, show):
     else:
         verdict = stats.INCONCLUSIVE
     reasons = [c["reason"] for c in deciding if c["verdict"] == stats.INCONCLUSIVE and c["reason"]]
+    named = [c for c in checks if not c["decides"]]
     return {"id": claim["id"], "claim": claim["claim"], "verdict": verdict, "checks": checks,
+            "numbers": len(named),
+            "numbers_off": sum(c["verdict"] == stats.REFUTED for c in named),
             "reason": "; ".join(dict.fromkeys(reasons)) or None,
             "sentences": [sentence(x, rows, facts, show) for x in claim["sentences"]],
             "caveat": told(claim["caveat"], facts) if claim.get("caveat") else None}

@@ -103,15 +103,24 @@ def container():
             bool(os.environ.get("container")))
 
 
-def git_describe(root):
-    if not shutil.which("git"):
+def _said(tool, *words):
+    """What a program that may be missing prints, or None."""
+    if not shutil.which(tool):
         return None
     try:
-        out = subprocess.run(["git", "-C", root, "describe", "--always", "--dirty", "--tags"],
-                             capture_output=True, text=True, timeout=10, check=False)
+        out = subprocess.run([tool, *words], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):
         return None
-    return out.stdout.strip() or None
+    return out.stdout.rstrip() or None
+
+
+def git_describe(root):
+    return _said("git", "-C", root, "describe", "--always", "--dirty", "--tags")
+
+
+def topology():
+    """hwloc's picture of packages, caches and cores, in text."""
+    return _said("lstopo-no-graphics", "--of", "console", "--no-io")
 
 
 def _perf_counters():
@@ -150,6 +159,7 @@ def facts(root):
         "memory_available": memory.get("MemAvailable"),
         "load": os.getloadavg(),
         "git": git_describe(root),
+        "topology": topology(),
         "python": platform.python_version(),
     }
 

@@ -2,7 +2,7 @@
 """The report, on the terminal and as Markdown; both from the same cells."""
 import textwrap
 
-from . import bars, ladder, stats
+from . import bars, claims, ladder, stats
 
 WIDTH = 100
 UNSTEADY = 0.05     # half the range over the median: the rounds differ by more than 10 %
@@ -165,6 +165,8 @@ def notes(row, side=""):
         out.append((side + " waits " if side else "waits ") +
                    ", ".join("%s %s" % (q, show(v)) for q, v in lat.items() if v is not None) +
                    " (%s)" % (row.fact("model") or "closed"))
+    if row.instructions is not None:
+        out.append("%s%s instructions" % (side + ": " if side else "", digits(row.instructions)))
     label = row.fact("label")
     if label:
         out.append("%s%s" % (side + ": " if side else "", label))
@@ -281,6 +283,18 @@ def trouble(rows):
 COLOURS = {stats.CONFIRMED: "32", stats.REFUTED: "31", stats.INCONCLUSIVE: "33"}
 
 
+def but(claim):
+    """What goes with the verdict into the headline: the numbers that the claim names may be wrong even
+    where what it says of coroutines and threads is right."""
+    off, all_ = claim["numbers_off"], claim["numbers"]
+    if not off:
+        return ""
+    which = "the number it names is" if all_ == 1 else \
+        "%d of the %d numbers it names %s" % (off, all_, "is" if off == 1 else "are")
+    return ", %s %s off by a factor of more than %d" % (
+        "but" if claim["verdict"] == stats.CONFIRMED else "and", which, claims.ABOUT)
+
+
 def claims_text(judged, colour=False):
     out = ["", heading("Verdict on the claims"), ""]
     for c in judged:
@@ -290,7 +304,7 @@ def claims_text(judged, colour=False):
         if not any(k["value"] is not None for k in c["checks"] if "[" in k["metric"]):
             out += ["%s  %s: no row of it was measured" % (verdict, c["id"]), ""]
             continue
-        out.append("%s  %s" % (verdict, c["id"]))
+        out.append("%s  %s%s" % (verdict, c["id"], but(c)))
         out += textwrap.wrap("\"%s\"" % c["claim"], WIDTH, initial_indent="    ",
                              subsequent_indent="    ")
         for text in c["sentences"]:
@@ -368,7 +382,7 @@ def markdown(machine_lines, warnings, missing, rows, judged, judged_bars, run):
     out += [t for t in trouble(rows)] + [""]
     out += ["## Claims", ""]
     for c in judged:
-        out += ["**%s** %s: \"%s\"" % (c["verdict"], c["id"], c["claim"]), "", " ".join(c["sentences"]), ""]
+        out += ["**%s** %s%s: \"%s\"" % (c["verdict"], c["id"], but(c), c["claim"]), "", " ".join(c["sentences"]), ""]
         out += ["- " + check_text(k) for k in c["checks"]] + [""]
         out += [c["caveat"], ""] if c["caveat"] else []
     out += ["## Every row", ""]

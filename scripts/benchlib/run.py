@@ -28,6 +28,7 @@ class Row:
         self.reason = None
         self.rounds = {}            # round number -> the row's JSON object
         self.seconds = []           # how long its processes took
+        self.instructions = None    # per operation, if they were counted
 
     def values(self, metric="ns_per_op"):
         """{round: value}; metric is a path such as counters.bytes or lat.p50, or a sum of some."""
@@ -124,7 +125,7 @@ def build_go(root, build, missing):
         return None
     go = shutil.which("go") or (os.path.exists("/usr/local/go/bin/go") and "/usr/local/go/bin/go")
     if not go:
-        missing.append("go: not found, so Go's own rows are missing (package golang-go)")
+        missing.append("go: not found, so Go's own rows are missing")
         return None
     program = os.path.join(build, "bench", "wend-bench-go")
     env = dict(os.environ, GOFLAGS="-mod=mod", GOTOOLCHAIN="local", GOPROXY="off",

@@ -101,6 +101,8 @@ class Verdicts(unittest.TestCase):
                                 "names": number})
         j = self.judge(c)
         self.assertEqual(j["verdict"], stats.CONFIRMED)
+        self.assertIn("CONFIRMED     t, but 1 of the 4 numbers it names is off by a factor of more "
+                      "than 2", report.claims_text([j]))
         for check, text in zip(j["checks"][1:], ("off by a factor of 20.0, less", "about right,",
                                                  "about right or off", "about right or off")):
             self.assertIn(text, report.check_text(check))

@@ -11,6 +11,7 @@ import time
 import unittest
 
 from common import ROOT, ROWS
+from benchlib import counts, run  # noqa: E402
 
 BENCH = os.path.join(ROOT, "scripts", "bench")
 
@@ -30,8 +31,8 @@ class Driver(unittest.TestCase):
         return subprocess.run(self.command(pattern, *more), capture_output=True, text=True,
                               timeout=50, check=False, env=env, **kw)
 
-    def data(self):
-        with open(os.path.join(self.out, "latest.json"), encoding="utf-8") as f:
+    def data(self, name="latest"):
+        with open(os.path.join(self.out, name + ".json"), encoding="utf-8") as f:
             d = json.load(f)
         return d, {r["name"]: r for r in d["rows"]}
 
@@ -80,20 +81,32 @@ class Driver(unittest.TestCase):
         self.assertIn("one is allowed", rows["place/two"]["reason"])
         self.assertEqual(rows["place/same"]["status"], "ok")
 
-    def test_interrupt_keeps_what_was_measured(self):
+    def test_interrupt_keeps_what_was_measured_and_the_last_whole_run(self):
+        self.run_bench("time/manual", "--budget", "1")
+        whole = self.data()
         p = subprocess.Popen(self.command("time/sleep|time/manual", "--budget", "60"),
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(2.5)
         p.send_signal(signal.SIGINT)
         out, err = p.communicate(timeout=20)
         self.assertEqual(p.returncode, 130, out + err)
-        d, rows = self.data()
+        self.assertEqual(self.data(), whole)
+        d, rows = self.data("interrupted")
         self.assertTrue(d["run"]["interrupted"])
-        self.assertIn("INTERRUPTED", out)
+        self.assertRegex(out, "INTERRUPTED: .*interrupted.json")
+        self.assertNotIn("time was over", out)
         self.assertIn("Other rows", out)
         self.assertTrue(any(r["status"] == "ok" for r in rows.values()))
-        with open(os.path.join(self.out, "latest.md"), encoding="utf-8") as f:
+        with open(os.path.join(self.out, "interrupted.md"), encoding="utf-8") as f:
             self.assertIn("Interrupted", f.read())
+
+    @unittest.skipUnless(shutil.which("valgrind"), "valgrind is not installed")
+    def test_instructions_are_counted_per_operation(self):
+        env = dict(os.environ)
+        row = {r.name: r for r in run.ShimSource(ROWS).list(env)}["time/empty"]
+        a, b = ([counts.total(row, n, env) for n in (k, 2 * k)] for k in (10000, 20000))
+        self.assertAlmostEqual((a[1] - a[0]) / 10000, (b[1] - b[0]) / 20000, delta=0.1)
+        self.assertTrue(0.5 < (b[1] - b[0]) / 20000 < 50, (a, b))
 
     def test_wrong_arguments(self):
         self.assertEqual(self.run_bench("no_such_row").returncode, 2)
