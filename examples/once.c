@@ -89,5 +89,5 @@ WEND_MAIN(argc, argv)
 		singletons = -1;
 	printf("loads=%d singletons=%d\n", loads, singletons);
 	free(r);
-	return 0;
+	return fflush(stdout) || ferror(stdout); /* lost output is a failure */
 }
