@@ -23,7 +23,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
 def tracked(root):
-	"""Files of the tree, without build folders and results. In a second work tree .git is a file."""
+	"""Files of the tree, without build folders and results."""
 	for folder, dirs, files in os.walk(root):
 		top = os.path.relpath(folder, root)
 		dirs[:] = [d for d in dirs if not d.startswith("build") and d not in (".git", "__pycache__")
