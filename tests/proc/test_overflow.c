@@ -137,10 +137,9 @@ static void run_without_alternate_stack(void *call)
 TEST_LIMIT(without_an_alternate_stack_a_warning, 20)
 {
 	struct child c = child_call(run_without_alternate_stack, "sigaltstack", 15);
-	const char *first = strstr(c.err, "wend: ");
+	const char *first = strstr(c.err, "wend: no stack for fault handlers (sigaltstack: Cannot allocate memory)");
 
-	CHECK_HAS(c.err, "no stack for fault handlers (sigaltstack: Cannot allocate memory)");
-	CHECK_MSG(first && !strstr(first + 1, "wend: "), "said twice: %s", c.err);
+	CHECK_MSG(first && !strstr(first + 1, "wend: no stack"), "not said once: %s", c.err);
 #ifndef SANITIZED /* a sanitizer may have a stack for handlers of its own */
 	CHECK_EQ(c.signal, SIGSEGV);
 	CHECK_MSG(!strstr(c.err, "fatal error"), "%s", c.err);
