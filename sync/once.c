@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync/once.c - one word: the state in the high half, the newest waiter in the low half.
+ * sync/once.c - one word; while the function runs its low half is the newest waiter.
  *
  *   NEW ------CAS, by who runs the function------> RUNNING + waiters ------exchange, by the same------> DONE
  *
@@ -24,7 +24,7 @@ static void finish(struct m *mp, wend_once *o)
 
 	uint64_t state = atm_xchg_sc(&o->wend__word, DONE); /* O1; from here on o may be gone */
 
-	if ((state & WAITERS_MASK) && (mp || foreign_may())) /* else they ended with the runtime */
+	if (state != RUNNING && (mp || foreign_may())) /* else nobody waits, or they ended with the runtime */
 		waiters_release(mp, state);
 }
 

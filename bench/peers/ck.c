@@ -214,3 +214,48 @@ static void epoch_row(bench *b)
 	PAIRS(b, ok, epoch_pair(&record));
 }
 BENCH_NAMED(ck_epoch, "ck/epoch", .run = epoch_row, .placement = BENCH_SAME_CPU)
+
+/* ---- ck_pr with the fences that make it sequentially consistent -------------------------------- */
+
+static uint64_t word;
+
+static bool store_fence(uint64_t v)
+{
+	ck_pr_store_64(&word, v);
+	ck_pr_fence_memory();
+	return true;
+}
+
+static bool load_acquire(void)
+{
+	BENCH_USE(ck_pr_load_64(&word));
+	ck_pr_fence_acquire();
+	return true;
+}
+
+static bool or_word(void)
+{
+	ck_pr_or_64(&word, 1);
+	return true;
+}
+
+static bool keep(uint64_t v)
+{
+	BENCH_USE(v);
+	return true;
+}
+
+#define CK_PR(ident, str, op)                                                                     \
+	static void ident(bench *b)                                                                   \
+	{                                                                                             \
+		bool ok = true;                                                                           \
+                                                                                                  \
+		PAIRS(b, ok, op);                                                                         \
+	}                                                                                             \
+	BENCH_NAMED(ident, str, .run = ident, .placement = BENCH_SAME_CPU)
+CK_PR(pr_load, "ck/load", load_acquire())
+CK_PR(pr_store, "ck/store_fence", store_fence(i_))
+CK_PR(pr_faa, "ck/faa", keep(ck_pr_faa_64(&word, 1)))
+CK_PR(pr_fas, "ck/fas", keep(ck_pr_fas_64(&word, i_)))
+CK_PR(pr_cas, "ck/cas", ck_pr_cas_64(&word, ck_pr_load_64(&word), i_))
+CK_PR(pr_or, "ck/or", or_word())

@@ -25,10 +25,10 @@
 WEND__BEGIN
 
 typedef struct wend_once {
-	wend__u64 wend__word; /* state in the high half, newest waiter in the low half */
+	wend__u64 wend__word; /* 0 fresh, 1 done; else running, with the newest waiter in the low half */
 } wend_once;
 
-#define WEND__ONCE_DONE (UINT64_C(2) << 32)
+#define WEND__ONCE_DONE 1
 
 WEND_API void wend__once_do_slow(wend_once *o, void (*fn)(void *), void *arg);
 

@@ -297,6 +297,109 @@ func counterShared(_ *result, n int) time.Duration {
 	})
 }
 
+// atomics: n operations on a word that nobody else touches.
+func atomicAdd(_ *result, n int) time.Duration {
+	var c int64
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		atomic.AddInt64(&c, 1)
+	}
+	return time.Since(start)
+}
+
+var sink int64
+
+func atomicLoad(_ *result, n int) time.Duration {
+	var c, sum int64
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		sum += atomic.LoadInt64(&c)
+	}
+	d := time.Since(start)
+	sink = sum
+	return d
+}
+
+func atomicStore(_ *result, n int) time.Duration {
+	var c int64
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		atomic.StoreInt64(&c, int64(i))
+	}
+	return time.Since(start)
+}
+
+func atomicCAS(_ *result, n int) time.Duration {
+	var c int64
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		atomic.CompareAndSwapInt64(&c, int64(i), int64(i)+1)
+	}
+	return time.Since(start)
+}
+
+func valueLoad(_ *result, n int) time.Duration {
+	var v atomic.Value
+	var sum int64
+	v.Store(&sum)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		*v.Load().(*int64)++
+	}
+	d := time.Since(start)
+	sink = sum
+	return d
+}
+
+func valueStore(_ *result, n int) time.Duration {
+	var v atomic.Value
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		v.Store(&sink)
+	}
+	return time.Since(start)
+}
+
+// onceDone: n calls by each of the goroutines, as for counterShared.
+func onceDone(_ *result, n int) time.Duration {
+	var once sync.Once
+	calls := 0
+	return crowd(runtime.GOMAXPROCS(0), func(int) {
+		for i := 0; i < n; i++ {
+			once.Do(func() { calls++ })
+		}
+	})
+}
+
+func newPool() *sync.Pool {
+	return &sync.Pool{New: func() any { return new([64]byte) }}
+}
+
+// poolGetPut: n pairs by each of the goroutines.
+func poolGetPut(_ *result, n int) time.Duration {
+	pool := newPool()
+	return crowd(runtime.GOMAXPROCS(0), func(int) {
+		for i := 0; i < n; i++ {
+			pool.Put(pool.Get())
+		}
+	})
+}
+
+func poolGetPut16(_ *result, n int) time.Duration {
+	pool := newPool()
+	var items [16]any
+	start := time.Now()
+	for i := 0; i < n; i += len(items) {
+		for k := range items {
+			items[k] = pool.Get()
+		}
+		for k := range items {
+			pool.Put(items[k])
+		}
+	}
+	return time.Since(start)
+}
+
 // rows lists what may use at most so many Ps: each with one, with two, and, where there may be more,
 // with all of them (_pn).
 func rows(full bool, procs int) []row {
@@ -326,6 +429,16 @@ func rows(full bool, procs int) []row {
 	if procs >= 2 {
 		all = append(all, row{"go/counter_shared", 2, counterShared, 0})
 	}
+	both("once_done", "", onceDone, 0)
+	both("pool_get_put", "", poolGetPut, 0)
+	all = append(all,
+		row{"go/pool_get_put_16", 1, poolGetPut16, 0},
+		row{"go/atomic_load", 1, atomicLoad, 0},
+		row{"go/atomic_store", 1, atomicStore, 0},
+		row{"go/atomic_add", 1, atomicAdd, 0},
+		row{"go/atomic_cas", 1, atomicCAS, 0},
+		row{"go/value_load", 1, valueLoad, 0},
+		row{"go/value_store", 1, valueStore, 0})
 	return all
 }
 
