@@ -12,8 +12,12 @@
 #define after_switch_slow wend__after_switch_slow
 #define asym_heavy wend__asym_heavy
 #define check_deadlock wend__check_deadlock
-#define counter_cell_slow wend__counter_cell_slow
-#define counter_cells_sum wend__counter_cells_sum
+#define cell_give wend__cell_give
+#define cell_nobodys wend__cell_nobodys
+#define cell_row wend__cell_row
+#define cell_slow wend__cell_slow
+#define cell_take wend__cell_take
+#define cells_sum wend__cells_sum
 #define cpus_quota wend__cpus_quota
 #define crash_init wend__crash_init
 #define crash_thread_fini wend__crash_thread_fini
@@ -129,7 +133,6 @@
 #define take_idle_p wend__take_idle_p
 #define take_this_p wend__take_this_p
 #define unlist wend__unlist
-#define counter_row wend__counter_row
 #define bound_get wend__bound_get
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p

@@ -33,6 +33,8 @@ struct slot;
 	X(WAIT_ONCE, "sync.Once.Do")                                                                  \
 	X(WAIT_MUTEX, "sync.Mutex.Lock")                                                              \
 	X(WAIT_RETIRE, "retire barrier")                                                              \
+	X(WAIT_RWMUTEX_RLOCK, "sync.RWMutex.RLock")                                                   \
+	X(WAIT_RWMUTEX_LOCK, "sync.RWMutex.Lock")                                                     \
 	X(WAIT_HANDOVER, "handover")                                                                  \
 	X(WAIT_LOCKED_THREAD, "locked to thread")
 

@@ -44,7 +44,7 @@ struct p_stats {
 enum p_state { P_GONE, P_IDLE, P_TAKEN };
 
 #define CELLS_PER_SEGMENT 512
-#define CELL_SEGMENTS 128
+#define CELL_SEGMENTS 256
 
 struct p {
 	/* owner */
@@ -77,7 +77,7 @@ struct p {
 	atm_ptr victims;        /* struct victims for the present number of P's */
 	struct victims *tables; /* all that were made, one per number of P's; under sched.lock */
 
-	atm_ptr *cells; /* [CELL_SEGMENTS]: counter cells, segments of atm_u64 made by the owner; constant */
+	atm_ptr *cells; /* [CELL_SEGMENTS]: cells.c: segments of atm_u64; the row is constant */
 	uint32_t seen_tick[WEND_P_LIMIT]; /* ticks of other P's at the last look; owner */
 };
 

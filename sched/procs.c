@@ -22,7 +22,7 @@ struct p *p_make(uint32_t id)
 		return NULL;
 	}
 	pp->id = id;
-	pp->cells = counter_row(id);
+	pp->cells = cell_row(id);
 	pp->rng = 0x9E3779B97F4A7C15ULL * (id + 1);
 	pp->refill = 4;
 	atm_store_rlx(&pp->cpu, (uint32_t)-1);

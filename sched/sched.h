@@ -66,12 +66,22 @@ static force_inline void leave_any(struct m *mp)
  * in park, which the runtime's end ends. */
 bool foreign_may(void);
 
-/* The cell of counter number id, below COUNTER_CELLS, on pp, which the caller holds; made if need be, NULL
- * when there is no memory for it. */
-#define COUNTER_CELLS (CELL_SEGMENTS * CELLS_PER_SEGMENT)
-atm_u64 *counter_cell_slow(struct p *pp, uint32_t id);
+/* Words of which each P has one, picked by a number (cells.c). Each kind of object has a range of numbers of its
+ * own, so that none can use up another's. NO_CELL: no number is left. */
+#define CELL_RANGE (CELL_SEGMENTS * CELLS_PER_SEGMENT / CELL_RANGES)
+#define NO_CELL UINT32_MAX
+enum cell_range { CELLS_COUNTER, CELLS_RWMUTEX, CELL_RANGES };
+uint32_t cell_take(enum cell_range range);
+void cell_give(uint32_t number);
 
-/* Sum over all P's; reset: and sets them to zero. */
-int64_t counter_cells_sum(uint32_t id, bool reset);
+/* The cell on pp, which the caller holds: its alone to write, atm_add_own. Once it has been got,
+ * pp->cells[number / CELLS_PER_SEGMENT] is not NULL. NULL: there is no memory for it. */
+atm_u64 *cell_slow(struct p *pp, uint32_t number);
+
+/* The cell that belongs to no P: for atm_add_sc. NULL: no memory, the first time. */
+atm_u64 *cell_nobodys(uint32_t number);
+
+/* Sum over all P's and nobody; reset: and sets them to zero. */
+int64_t cells_sum(uint32_t number, bool reset);
 
 #endif

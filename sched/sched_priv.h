@@ -180,7 +180,7 @@ static force_inline void mark_ready(struct g *gp)
 
 /* ---- start.c, procs.c, cells.c, deadlock.c ------------------------------------------------------- */
 
-atm_ptr *counter_row(uint32_t id); /* the cells of P number id */
+atm_ptr *cell_row(uint32_t p); /* the cells of P number p */
 struct p *p_make(uint32_t id);
 void p_free(struct p *pp);
 int procs_resize(int n);      /* sched.lock held */

@@ -4,51 +4,15 @@
  */
 #include "wend/counter.h"
 
-#include "sched/lock.h"
 #include "sched/sched.h"
-
-/* Numbers in use. Number 0 means "none yet", NO_CELL "no number was left". */
-#define NO_CELL UINT32_MAX
-
-static struct lock numbers_lock;
-static uint64_t used[COUNTER_CELLS / 64] = {1};
-static uint32_t first_free_word;
-
-static uint32_t take_number(void)
-{
-	uint32_t number = NO_CELL;
-
-	lock(&numbers_lock);
-	for (uint32_t w = first_free_word; w < COUNTER_CELLS / 64; w++) {
-		if (~used[w]) {
-			int bit = __builtin_ctzll(~used[w]);
-
-			used[w] |= 1ULL << bit;
-			first_free_word = w;
-			number = w * 64 + (uint32_t)bit;
-			break;
-		}
-	}
-	unlock(&numbers_lock);
-	return number;
-}
-
-static void give_number(uint32_t number)
-{
-	lock(&numbers_lock);
-	used[number / 64] &= ~(1ULL << number % 64);
-	if (number / 64 < first_free_word)
-		first_free_word = number / 64;
-	unlock(&numbers_lock);
-}
 
 static noinline uint32_t number_slow(wend_counter *c)
 {
-	uint32_t number = take_number();
+	uint32_t number = cell_take(CELLS_COUNTER);
 
 	if (!atm_cas_sc(&c->wend__id, 0, number)) { /* another P was faster */
 		if (number != NO_CELL)
-			give_number(number);
+			cell_give(number);
 		return atm_load_rlx(&c->wend__id);
 	}
 	return number;
@@ -66,7 +30,7 @@ static noinline void add_slow(wend_counter *c, int64_t n)
 		if (number == 0)
 			number = number_slow(c);
 		if (number != NO_CELL)
-			cell = counter_cell_slow(mp->p, number);
+			cell = cell_slow(mp->p, number);
 	}
 	if (cell)
 		atm_add_own(cell, (uint64_t)n); /* rlx: one writer, the P */
@@ -81,7 +45,7 @@ void wend_counter_add(wend_counter *c, int64_t n)
 	struct m *mp = getm();
 	uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
 
-	if (likely(mp && number - 1 < COUNTER_CELLS - 1 && enter_bare(mp))) {
+	if (likely(mp && number - 1 < CELL_RANGE - 1 && enter_bare(mp))) {
 		atm_u64 *cells = atm_load_rlx(&mp->p->cells[number / CELLS_PER_SEGMENT]); /* rlx: own word */
 
 		if (likely(cells)) {
@@ -100,7 +64,7 @@ int64_t wend_counter_load(const wend_counter *c)
 	int64_t sum = (int64_t)atm_load_acq(&c->wend__shared);
 
 	if (number && number != NO_CELL)
-		sum += counter_cells_sum(number, false);
+		sum += cells_sum(number, false);
 	leave_any(mp);
 	return sum;
 }
@@ -111,8 +75,8 @@ void wend_counter_free(wend_counter *c)
 	uint32_t number = atm_load_acq(&c->wend__id);
 
 	if (number && number != NO_CELL) {
-		counter_cells_sum(number, true);
-		give_number(number);
+		cells_sum(number, true);
+		cell_give(number);
 	}
 	atm_store_rlx(&c->wend__id, 0);
 	atm_store_rlx(&c->wend__shared, 0);

@@ -60,7 +60,7 @@ static void leave_list(wend_mutex *mu, struct wend__waiter *w)
 {
 	uint64_t s, left, drop;
 
-	if (w->next)
+	if (w->listed)
 		waitq_remove(&mu->wend__waiters, w);
 	left = mu->wend__waiters ? WAITERS : 0;
 	drop = WAITQ_LOCK | WAITERS | (left ? 0 : STARVING);
@@ -102,7 +102,7 @@ static bool commit(struct g *gp, void *arg)
 /* The runtime has ended around a foreign thread. */
 static cold void go_on_alone(wend_mutex *mu, struct wend__waiter *w)
 {
-	bool listed = waitq_lock(&mu->wend__state) && w->next;
+	bool listed = waitq_lock(&mu->wend__state) && w->listed;
 
 	leave_list(mu, w);
 	for (unsigned turn = 0; !listed && waitq_fate(w) == FATE_QUEUED; turn++)

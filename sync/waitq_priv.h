@@ -28,7 +28,8 @@ enum fate {
 };
 
 struct wend__waiter {
-	struct wend__waiter *next, *prev; /* under the list's bit; next NULL: not on it */
+	struct wend__waiter *next, *prev; /* under the list's bit */
+	bool listed;                      /* likewise */
 	struct g *gp;                     /* the waiter writes, before it enters the list */
 	void *obj;                        /* likewise */
 	uint64_t want;                    /* likewise: units of a semaphore */
@@ -42,6 +43,7 @@ static inline void waitq_append(struct wend__waiter **head, struct wend__waiter 
 	struct wend__waiter *first = *head;
 
 	atm_store_rlx(&w->fate, FATE_QUEUED); /* rlx: published with the list, L1 */
+	w->listed = true;
 	if (!first) {
 		*head = w->next = w->prev = w;
 		return;
@@ -60,11 +62,12 @@ static inline void waitq_prepend(struct wend__waiter **head, struct wend__waiter
 
 static inline void waitq_remove(struct wend__waiter **head, struct wend__waiter *w)
 {
-	w->prev->next = w->next;
-	w->next->prev = w->prev;
 	if (*head == w)
 		*head = w->next == w ? NULL : w->next;
-	w->next = NULL;
+	w->prev->next = w->next;
+	w->next->prev = w->prev;
+	w->next = w->prev = w;
+	w->listed = false;
 }
 
 /* One turn of waiting for somebody who is on a CPU, or was a moment ago. */
@@ -95,6 +98,18 @@ static inline void waitq_end(struct m *mp, struct wend__waiter *w, enum fate fat
 
 	atm_store_rel(&w->fate, fate); /* rel L2 */
 	g_ready(mp, gp);
+}
+
+/* The same for all of a circular list that hangs in no object any more. */
+static inline void waitq_end_all(struct m *mp, struct wend__waiter *first, enum fate fate)
+{
+	if (!first)
+		return;
+	first->prev->next = NULL;
+	for (struct wend__waiter *w = first, *next; w; w = next) {
+		next = w->next; /* read before it can run */
+		waitq_end(mp, w, fate);
+	}
 }
 
 /* How a park ended. FATE_QUEUED: by the runtime's end, for a foreign thread. */

@@ -14,6 +14,7 @@
 #include <wend/once.h>
 #include <wend/pool.h>
 #include <wend/retire.h>
+#include <wend/rwmutex.h>
 #include <wend/types.h>
 #include <wend/value.h>
 #include <wend/waitgroup.h>

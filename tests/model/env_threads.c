@@ -141,7 +141,7 @@ void threads_begin(int nprocs, unsigned how)
 		procs[i].id = (uint32_t)i;
 		procs[i].rng = (uint64_t)i + 1;
 		procs[i].state = P_TAKEN;
-		procs[i].cells = counter_row((uint32_t)i);
+		procs[i].cells = cell_row((uint32_t)i);
 		sched.allp[i] = &procs[i];
 		model_private(&procs[i].tick, sizeof procs[i].tick);
 		model_private(&procs[i].stats, sizeof procs[i].stats);
