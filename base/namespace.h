@@ -12,11 +12,11 @@
 #define after_switch_slow wend__after_switch_slow
 #define asym_heavy wend__asym_heavy
 #define check_deadlock wend__check_deadlock
-#define cell_give wend__cell_give
+#define cell_number_give wend__cell_number_give
 #define cell_nobodys wend__cell_nobodys
 #define cell_row wend__cell_row
 #define cell_slow wend__cell_slow
-#define cell_take wend__cell_take
+#define cell_number_take wend__cell_number_take
 #define cells_sum wend__cells_sum
 #define cpus_quota wend__cpus_quota
 #define crash_init wend__crash_init

@@ -25,7 +25,7 @@ static struct lock numbers_lock;
 static uint64_t used[CELL_RANGES * CELL_RANGE / 64] = {1}; /* number 0 means "none yet" */
 static uint32_t first_free_word[CELL_RANGES];              /* from the range's first word */
 
-uint32_t cell_take(enum cell_range range)
+uint32_t cell_number_take(enum cell_range range)
 {
 	uint32_t base = (uint32_t)range * (CELL_RANGE / 64), number = NO_CELL;
 
@@ -46,7 +46,7 @@ uint32_t cell_take(enum cell_range range)
 	return number;
 }
 
-void cell_give(uint32_t number)
+void cell_number_give(uint32_t number)
 {
 	uint32_t range = number / CELL_RANGE, w = number % CELL_RANGE / 64;
 

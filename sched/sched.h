@@ -71,8 +71,8 @@ bool foreign_may(void);
 #define CELL_RANGE (CELL_SEGMENTS * CELLS_PER_SEGMENT / CELL_RANGES)
 #define NO_CELL UINT32_MAX
 enum cell_range { CELLS_COUNTER, CELLS_RWMUTEX, CELL_RANGES };
-uint32_t cell_take(enum cell_range range);
-void cell_give(uint32_t number);
+uint32_t cell_number_take(enum cell_range range);
+void cell_number_give(uint32_t number);
 
 /* The cell on pp, which the caller holds: its alone to write, atm_add_own. Once it has been got,
  * pp->cells[number / CELLS_PER_SEGMENT] is not NULL. NULL: there is no memory for it. */

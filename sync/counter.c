@@ -8,11 +8,11 @@
 
 static noinline uint32_t number_slow(wend_counter *c)
 {
-	uint32_t number = cell_take(CELLS_COUNTER);
+	uint32_t number = cell_number_take(CELLS_COUNTER);
 
 	if (!atm_cas_sc(&c->wend__id, 0, number)) { /* another P was faster */
 		if (number != NO_CELL)
-			cell_give(number);
+			cell_number_give(number);
 		return atm_load_rlx(&c->wend__id);
 	}
 	return number;
@@ -76,7 +76,7 @@ void wend_counter_free(wend_counter *c)
 
 	if (number && number != NO_CELL) {
 		cells_sum(number, true);
-		cell_give(number);
+		cell_number_give(number);
 	}
 	atm_store_rlx(&c->wend__id, 0);
 	atm_store_rlx(&c->wend__shared, 0);

@@ -185,12 +185,12 @@ static atm_u64 *cell_to_begin(struct m *mp, wend_rwmutex *rw)
 	uint32_t number = atm_load_rlx(&rw->wend__number); /* rlx: a number, no data behind it */
 
 	if (!number) {
-		uint32_t fresh = cell_take(CELLS_RWMUTEX);
+		uint32_t fresh = cell_number_take(CELLS_RWMUTEX);
 
 		if (fresh == NO_CELL)
 			return NULL;
 		if (!atm_cas_sc(&rw->wend__number, 0, fresh)) /* R6; another P may be faster */
-			cell_give(fresh);
+			cell_number_give(fresh);
 		number = atm_load_rlx(&rw->wend__number);
 	}
 	return cell_nobodys(number) ? cell_if_any(mp, number) : NULL;
@@ -658,7 +658,7 @@ void wend_rwmutex_free(wend_rwmutex *rw)
 
 	if (number) {
 		cells_sum(number, true);
-		cell_give(number);
+		cell_number_give(number);
 	}
 	*rw = (wend_rwmutex)WEND_ZERO;
 }
