@@ -178,16 +178,25 @@ void model_switch_away(void)
 
 /* ---- Threads -------------------------------------------------------------------------------------- */
 
-static void wake_joiner(void)
+/* Has everybody ended that t joins? */
+static bool joined(const struct thread *t)
 {
-	struct thread *t = &model.thread[0];
-
-	if (t->state != BLOCKED || t->wait != WAIT_JOIN)
-		return;
+	if (t->count)
+		return model.thread[t->count].state == DONE;
 	for (int i = 1; i < model.nthreads; i++)
 		if (!model.thread[i].daemon && model.thread[i].state != DONE)
-			return;
-	t->state = READY;
+			return false;
+	return true;
+}
+
+static void wake_joiners(void)
+{
+	for (int i = 0; i < model.nthreads; i++) {
+		struct thread *t = &model.thread[i];
+
+		if (t->state == BLOCKED && t->wait == WAIT_JOIN && joined(t))
+			t->state = READY;
+	}
 }
 
 static void thread_main(void *carry)
@@ -196,6 +205,7 @@ static void thread_main(void *carry)
 
 	t->arrived = true;
 	t->fn(t->arg);
+	kernel_thread_ends(t);
 	model_point(OP_END, NULL, t->pc);
 	TRACE_OP(t, OP_END, NULL, NULL, 0, 0, 0, NULL);
 	if (t == &model.thread[0]) {
@@ -207,7 +217,7 @@ static void thread_main(void *carry)
 	t->state = DONE;
 	model.alive--;
 	model.changes++;
-	wake_joiner();
+	wake_joiners();
 	model_switch_away();
 	__builtin_unreachable();
 }
@@ -239,6 +249,7 @@ void model_thread(const char *name, void (*fn)(void *), void *arg, bool daemon)
 	t->arg = arg;
 	t->local = NULL;
 	choose_priority(t);
+	kernel_thread_begins(t);
 	model.alive++;
 	if (!parent)
 		return;
@@ -251,28 +262,47 @@ void model_thread(const char *name, void (*fn)(void *), void *arg, bool daemon)
 	TRACE_OP(parent, OP_START, NULL, name, 0, 0, t->number, t->pc);
 }
 
-void model_join(void)
+/* number 0: all. */
+static void join(unsigned number, const void *pc)
 {
 	struct thread *t = model.cur;
 
-	if (t != &model.thread[0])
-		model_stop("model_join belongs into the body");
 	t->op = OP_JOIN;
 	t->addr = NULL;
-	t->pc = __builtin_return_address(0);
-	t->state = BLOCKED;
+	t->pc = pc;
 	t->wait = WAIT_JOIN;
+	t->count = number;
 	t->timed = false;
-	wake_joiner();
-	model_switch_away();
+	if (!joined(t)) {
+		t->state = BLOCKED;
+		model_switch_away();
+	}
 	for (int i = 0; i < model.nthreads; i++) {
+		const struct thread *u = &model.thread[i];
+
+		if (u->state != DONE || (number && number != (unsigned)i))
+			continue;
 		if (model.memory == MODEL_TSO)
 			tso_drain_all(&model.thread[i]);
-		else if (model.thread[i].state == DONE)
-			weak_join(t, &model.thread[i]);
+		else
+			weak_join(t, u);
 	}
+}
+
+void model_join_thread(int number)
+{
+	join((unsigned)number, __builtin_return_address(0));
+}
+
+void model_join(void)
+{
+	if (model.cur != &model.thread[0])
+		model_stop("model_join belongs into the body");
+	join(0, __builtin_return_address(0));
+	for (int i = 0; i < model.nthreads && model.memory == MODEL_TSO; i++)
+		tso_drain_all(&model.thread[i]);
 	if (model.memory == MODEL_WEAK)
-		weak_catch_up(t);
+		weak_catch_up(model.cur);
 }
 
 int model_self(void)

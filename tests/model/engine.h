@@ -146,6 +146,7 @@ extern struct model model;
 /* ---- engine.c ---- */
 void model_execute(void); /* one execution, from the choices of prefix on by strategy */
 void model_point(enum op_kind kind, const void *addr, const void *pc); /* maybe somebody else goes first */
+void model_join_thread(int number);
 void model_switch_away(void); /* the current thread cannot go on now */
 _Noreturn void model_stop(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -198,6 +199,10 @@ void heap_end(void); /* fails on leaks unless they are allowed */
 bool heap_freed(const void *p);
 bool heap_owns(const void *p);
 void heap_describe(const void *p, char *out, size_t size);
+
+/* ---- kernel.c ---- */
+void kernel_thread_begins(const struct thread *t);
+void kernel_thread_ends(const struct thread *t);
 
 /* ---- trace.c ---- */
 void trace_begin(void);

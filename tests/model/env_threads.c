@@ -6,9 +6,7 @@
  */
 #include "model/threads.h"
 
-#include <stdarg.h>
-
-#include "base/fatal.h"
+#include "model/env.h"
 #include "sched/sched_priv.h"
 #include "wend/go.h"
 
@@ -112,7 +110,7 @@ static void make(struct coroutine *c, bool coroutine)
 	c->on_end = NULL;
 	c->ready = (atm_u32){0};
 	if (!(flags & THREADS_BORDER))
-		model_private(&c->m.in_rt, sizeof c->m.in_rt + sizeof c->m.attn);
+		border_private(&c->m);
 	model_private(&c->g.state, sizeof c->g.state);
 	model_name(&c->m, sizeof c->m, "m");
 	model_name(&c->g, sizeof c->g, "g");
@@ -301,34 +299,4 @@ int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_e
 void wend_yield(void)
 {
 	atm_pause();
-}
-
-/* ---- base/fatal.h -------------------------------------------------------------------------------------- */
-
-void (*wend__fatal_trace)(bool all);
-
-static void die(const char *kind, const char *fmt, va_list args)
-{
-	char text[300];
-
-	vsnprintf(text, sizeof text, fmt, args);
-	model_fail(__FILE__, __LINE__, "%s: %s", kind, text);
-}
-
-void wend__fatal(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	die("fatal error", fmt, args);
-	__builtin_unreachable();
-}
-
-void wend__panic(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	die("panic", fmt, args);
-	__builtin_unreachable();
 }

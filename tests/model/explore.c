@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * tests/model/explore.c - the search: execution after execution, first exhaustively with 0, 1, 2, ...
- * preemptions, then at random, in each memory mode; a failure is shortened, traced and said how to repeat.
+ * tests/model/explore.c - the search: execution after execution, a few at random, then exhaustively with
+ * 0, 1, 2, ... preemptions, then at random until time is up, in each memory mode; a failure is shortened, traced
+ * and said how to repeat.
  *
  * Environment: MODEL_SECONDS for one test (default 0.5); MODEL_SEED (else WEND_SEED) and MODEL_EXEC=tso:17
  * repeat one random execution; MODEL_REPLAY=tso:0*12.1 follows a list of decisions.
@@ -203,7 +204,7 @@ static bool exhaust(const char *name, double end, struct model_result *result, i
 				report(name, how, result);
 				return false;
 			}
-			if (result->executions % 64 == 0 && test_now() > end)
+			if (result->executions % 16 == 0 && test_now() > end)
 				return false;
 		} while (choose_next_exhaustive());
 		*done = bound;
@@ -229,7 +230,7 @@ static void random_walk(const char *name, uint64_t seed, uint64_t first, uint64_
 			report(name, how, result);
 			return;
 		}
-		if (i % 64 == 63 && test_now() > end)
+		if (i % 16 == 15 && test_now() > end)
 			return;
 	}
 }
@@ -268,11 +269,17 @@ static void explore(const char *name, double seconds, struct model_result *resul
 
 	if (repeat(name, seed, result))
 		return;
-	bool all = exhaust(name, start + seconds / 2, result, &bound);
+	/* A little at random first: it finds what is easy in no time, where depth first may begin at the wrong end. */
+	bool all = false;
 
-	systematic = result->executions - before;
+	bound = -1;
+	random_walk(name, seed, 0, 256, start + seconds / 4, result);
+	systematic = result->executions;
+	if (!result->failed)
+		all = exhaust(name, start + seconds / 2, result, &bound);
+	systematic = result->executions - systematic;
 	if (!result->failed && !all)
-		random_walk(name, seed, 0, UINT64_MAX, start + seconds, result);
+		random_walk(name, seed, 256, UINT64_MAX, start + seconds, result);
 
 	double took = test_now() - start;
 	uint64_t n = result->executions - before;
@@ -284,6 +291,10 @@ static void explore(const char *name, double seconds, struct model_result *resul
 	if (all)
 		printf("# %s %s: exhausted, every execution: %llu, %.0f k/s\n", name, memory_name(model.memory),
 			   (unsigned long long)systematic, (double)n / took / 1000);
+	else if (bound < 0)
+		printf("# %s %s: limit reached at 0: %llu executions; random: %llu; %.0f k/s\n", name,
+			   memory_name(model.memory), (unsigned long long)systematic,
+			   (unsigned long long)(n - systematic), (double)n / took / 1000);
 	else
 		printf("# %s %s: exhausted at bound %d, limit reached at %d: %llu executions; random: %llu; %.0f k/s\n",
 			   name, memory_name(model.memory), bound, bound + 1, (unsigned long long)systematic,

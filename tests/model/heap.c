@@ -20,6 +20,7 @@ static alignas(PAGE_SIZE) char heap[HEAP_BYTES];
 static size_t used;
 static struct block blocks[BLOCKS];
 static int nblocks;
+static void (*on_alloc)(void *at, size_t size);
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -42,6 +43,12 @@ void heap_begin(void)
 {
 	used = 0;
 	nblocks = 0;
+	on_alloc = NULL;
+}
+
+void model_on_alloc(void (*fn)(void *at, size_t size))
+{
+	on_alloc = fn;
 }
 
 bool heap_owns(const void *p)
@@ -92,6 +99,8 @@ static void *take(size_t align, size_t size, const void *pc)
 	blocks[nblocks++] = (struct block){heap + at, size, false, pc};
 	memset(heap + at, FRESH, size);
 	TRACE_OP(model.cur, OP_ALLOC, NULL, heap + at, size, 0, 0, pc);
+	if (on_alloc)
+		on_alloc(heap + at, size);
 	return heap + at;
 }
 

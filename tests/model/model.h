@@ -138,6 +138,12 @@ void model_name(const void *p, size_t n, const char *name);
  * it in a constructor. */
 void model_thread_local(void **word);
 
+/* Called for each block of memory that the execution allocates. */
+void model_on_alloc(void (*fn)(void *at, size_t size));
+
+/* What getenv(name) says inside; the text is not copied. One name. */
+void model_setenv(const char *name, const char *text);
+
 /* The membarrier build or the one with full fences; true by default, set at the beginning of a body. */
 void model_asym(bool on);
 

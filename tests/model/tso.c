@@ -31,13 +31,14 @@ static void drain_to(struct thread *t, const struct location *l, int depth)
 		drain_one(t, depth);
 }
 
-/* Stack that its thread has left since: whatever lies there now is something else. */
+/* Stack that its thread has left since: whatever lies there now is something else. (It may be running on a
+ * coroutine's stack; then nothing of its own is left.) */
 static bool stale_stack(const struct thread *t, const struct location *l)
 {
-	const char *at = l->addr;
+	uintptr_t stack = (uintptr_t)t->stack, at = (uintptr_t)l->addr - stack;
+	uintptr_t sp = (uintptr_t)(t != model.cur ? t->ctx.sp : __builtin_frame_address(0)) - stack;
 
-	return !l->global && at >= t->stack && at < (t != model.cur ? (char *)t->ctx.sp
-																  : (char *)__builtin_frame_address(0));
+	return at < STACK_BYTES && sp < STACK_BYTES && at < sp;
 }
 
 static void drain_one(struct thread *t, int depth)

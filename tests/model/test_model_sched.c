@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The idle protocol under the model checker: nobody is forgotten (I1 to I3 of sched/idle.c). Deadlines never pass,
+ * so that no watcher's nap mends what was missed: a lost wake-up is a deadlock. Parents are busy in user code
+ * (model_await), so that only others can run their children. */
+#include "model/sched.h"
+
+static struct model_event ran, go_on;
+static int times[4];
+
+static void begin(void)
+{
+	ran.count = go_on.count = 0;
+	memset(times, 0, sizeof times);
+}
+
+static void child(void *arg)
+{
+	model_signal(&ran);
+}
+
+/* Holds its P until somebody has run. */
+static void hog(void *arg)
+{
+	model_await(&ran, 1);
+}
+
+static void spawn(void (*fn)(void *), void *arg)
+{
+	MODEL_CHECK_EQ(wend_go(fn, arg), 0);
+}
+
+/* ---- I1: a spawner, and a P that stops searching -------------------------------------------------------- */
+
+static void two_children(void)
+{
+	begin();
+	spawn(child, NULL);
+	spawn(child, NULL);
+	model_await(&ran, 1);
+}
+
+MODEL_TEST(children_run_beside_a_busy_parent, .timeouts = MODEL_NEVER)
+{
+	sched_run(two_children, "maxprocs=2", 0);
+}
+
+/* Full fences on both sides in place of the asymmetric ones. */
+MODEL_TEST(children_run_without_membarrier, .timeouts = MODEL_NEVER)
+{
+	model_asym(false);
+	sched_run(two_children, "maxprocs=2", 0);
+}
+
+/* Woken for a lone child, too. */
+static void lone_child(void)
+{
+	begin();
+	spawn(child, NULL);
+	model_await(&ran, 1);
+}
+
+MODEL_TEST(a_lone_child_runs_when_every_wake_is_eager, .timeouts = MODEL_LATE)
+{
+	sched_run(lone_child, "maxprocs=2,wake=eager", 0);
+}
+
+/* I3: no eager wake: the watcher finds it when deadlines pass. */
+MODEL_TEST(a_lone_child_is_found_by_the_watcher, .timeouts = MODEL_LATE)
+{
+	sched_run(lone_child, "maxprocs=2", 0);
+}
+
+/* ---- I2: a searcher that finds work, and work that came meanwhile --------------------------------------- */
+
+/* A foreign thread brings work by the global queue; whoever searches takes it and is busy with it. Children
+ * that were spawned meanwhile saw somebody searching, and so woke nobody. */
+static void foreign_spawner(void *arg)
+{
+	int err = wend_go(hog, NULL);
+
+	MODEL_CHECK(err == 0 || err == -EPERM); /* the runtime has ended */
+}
+
+static void a_searcher_finds_work(void)
+{
+	begin();
+	model_go(foreign_spawner, NULL);
+	spawn(child, NULL);
+	spawn(child, NULL);
+	model_await(&ran, 1);
+}
+
+MODEL_TEST(a_searcher_that_finds_work_wakes_the_next, .timeouts = MODEL_NEVER)
+{
+	sched_run(a_searcher_finds_work, "maxprocs=3", 0);
+}
