@@ -26,7 +26,7 @@
 #include "sched/sched.h"
 #include "wend/go.h"
 
-#define MAGAZINE 8
+#define MAGAZINE ATM_SIZE(8, 2)
 #define HALF (MAGAZINE / 2)
 #define PERIOD_NS 500000000
 
@@ -235,7 +235,7 @@ static uint32_t search(struct state *s, struct m *mp, struct local *own, void **
 
 static noinline void *get_slow(wend_pool *p, struct state *s)
 {
-	void *items[HALF];
+	void *items[MAGAZINE]; /* more than search brings */
 	uint32_t got = 0;
 
 	if (s) {
@@ -316,12 +316,23 @@ static noinline struct state *state_make(wend_pool *p)
 	return s;
 }
 
+/* Owner: takes the newest half out; returns how many that were. */
+static uint32_t magazine_halve(struct local *l, void **items)
+{
+	for (uint32_t n = 0; n < HALF; n++) {
+		items[n] = magazine_get(l);
+		if (!items[n])
+			return n;
+	}
+	return HALF;
+}
+
 /* First use, full magazine, no magazine, or time to look at ages. */
 static noinline void put_slow(wend_pool *p, void *item)
 {
 	struct state *s = atm_load_acq(&p->wend__state); /* acq P2 */
 	void *items[HALF];
-	uint32_t n = 0;
+	uint32_t n;
 
 	if (!s)
 		s = state_make(p);
@@ -334,12 +345,11 @@ static noinline void put_slow(wend_pool *p, void *item)
 	struct local *l = own_local(s, mp);
 
 	if (l) {
-		if (l->n == MAGAZINE) /* the newest half makes room */
-			while (n < HALF && (items[n] = magazine_get(l)))
-				n++;
+		n = l->n == MAGAZINE ? magazine_halve(l, items) : 0;
 		magazine_put(l, item);
 	} else {
-		items[n++] = item;
+		items[0] = item;
+		n = 1;
 		l = &s->local[somewhere(s, mp)];
 	}
 	if (n) {
