@@ -4,6 +4,8 @@
 #include "harness/child.h"
 #include "harness/test.h"
 
+#include <wend/go.h>
+
 #define EXAMPLE(name) WEND_BUILD_DIR "/examples/" name
 
 static struct child run(const char *path, const char *arg, const char *procs)
@@ -107,6 +109,72 @@ TEST_LIMIT(once, 60)
 	}
 }
 
+/* Its race is meant: ThreadSanitizer shall not end it. */
+static struct child run_race(const char *runs, const char *procs)
+{
+	const char *argv[] = {EXAMPLE("race"), runs, NULL};
+	const char *env[] = {"TSAN_OPTIONS=report_bugs=0:atexit_sleep_ms=50", procs, NULL};
+
+	return child_exec(argv, env, 20);
+}
+
+#define LINE "===========================\n"
+
+TEST_LIMIT(race, 60)
+{
+	for (int round = 0; round < 9; round++) {
+		struct child c = run_race(NULL, procs[round % 3]);
+		char rest[200];
+		int n;
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(sscanf(c.out, "finally n=%d\n%199c", &n, rest), 2);
+		CHECK(n > 0 && n <= 1000);
+		if (round % 3 == 1)
+			CHECK_EQ(n, 1000); /* on one P nobody comes in between */
+		snprintf(rest, sizeof rest, "finally n=%d\n" LINE "finally n=1000\n" LINE "finally n=1000\n" LINE, n);
+		CHECK_EQ(c.out, rest);
+		child_free(&c);
+	}
+}
+
+/* How many of 100 runs lost updates. Each says how far it came. */
+static int lost_of_100(const char *procs)
+{
+	struct child c = run_race("100", procs);
+	const char *at = c.out;
+	int lost = 0, said;
+
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.err, "");
+	for (int i = 0; i < 100; i++) {
+		int n, length = 0;
+
+		CHECK_EQ(sscanf(at, "finally n=%d\n" LINE "%n", &n, &length), 1);
+		CHECK(length > 0 && n > 0 && n <= 1000);
+		lost += n < 1000;
+		at += length;
+	}
+	CHECK_EQ(sscanf(at, "lost updates in %d of 100 runs\n", &said), 1);
+	CHECK_EQ(said, lost);
+	child_free(&c);
+	return lost;
+}
+
+/* Whether two P's meet in 100 runs, some 10 ms in all, is up to how busy the machine is: tried until they do. */
+TEST_LIMIT(race_loses_updates_on_two_ps, 60)
+{
+	int lost = 0;
+
+	CHECK_EQ(lost_of_100("WEND_MAXPROCS=1"), 0);
+	if (wend_num_cpu() < 2)
+		return;
+	for (int i = 0; i < 200 && !lost; i++)
+		lost = lost_of_100("WEND_MAXPROCS=2");
+	CHECK(lost > 0);
+}
+
 TEST_LIMIT(million_with_few, 60)
 {
 	struct child c = run(EXAMPLE("million"), "2000", NULL);
@@ -136,7 +204,8 @@ TEST(wrong_arguments_exit_64)
 	static const char *const wrong[][2] = {
 		{EXAMPLE("spawn"), "x"},        {EXAMPLE("capture"), "x"},
 		{EXAMPLE("lifetime"), "x"},     {EXAMPLE("once"), "x"},
-		{EXAMPLE("million"), "x"},
+		{EXAMPLE("race"), "x"},         {EXAMPLE("race"), "0"},
+		{EXAMPLE("race"), "1x"},        {EXAMPLE("million"), "x"},
 		{EXAMPLE("million"), "0"},      {EXAMPLE("million"), "-5"},
 		{EXAMPLE("million"), "10x"},    {EXAMPLE("million"), ""},
 		{EXAMPLE("million"), "99999999999999999999"},
@@ -156,6 +225,7 @@ TEST_LIMIT(output_that_is_lost_is_an_error, 60)
 {
 	static const char *const programs[][2] = {
 		{EXAMPLE("spawn")}, {EXAMPLE("capture")}, {EXAMPLE("lifetime")}, {EXAMPLE("once")},
+		{EXAMPLE("race")},
 		{EXAMPLE("million"), "100"}};
 
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
