@@ -35,6 +35,8 @@ struct slot;
 	X(WAIT_RETIRE, "retire barrier")                                                              \
 	X(WAIT_RWMUTEX_RLOCK, "sync.RWMutex.RLock")                                                   \
 	X(WAIT_RWMUTEX_LOCK, "sync.RWMutex.Lock")                                                     \
+	X(WAIT_COND, "sync.Cond.Wait")                                                                \
+	X(WAIT_SEM, "semaphore.Acquire")                                                              \
 	X(WAIT_HANDOVER, "handover")                                                                  \
 	X(WAIT_LOCKED_THREAD, "locked to thread")
 

@@ -133,7 +133,7 @@ static noinline void lock_slow(wend_mutex *mu)
 				atm_and_sc(&mu->wend__state, ~STARVING); /* on the list they wait for less than we did */
 			leave_any(mp);
 			return;
-		case FATE_RETRY:
+		default:
 			w.awake = true;
 		}
 	}

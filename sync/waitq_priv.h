@@ -4,7 +4,7 @@
  * circular list, guarded by one bit of the object's word. docs/sync.md says what that buys.
  *
  * Ordering.
- *   L1  release: CAS of the word        -> waitq_lock: CAS         list and nodes reach the next holder
+ *   L1  release: CAS or store of word   -> waitq_lock: CAS         list and nodes reach the next holder
  *   L2  waitq_end: fate.store rel       -> waiter: fate.load acq   only where the runtime's end woke a
  *       foreign thread; else g_ready orders it
  */
@@ -25,6 +25,7 @@ enum fate {
 	FATE_QUEUED, /* on the list */
 	FATE_RETRY,  /* off it: compete again */
 	FATE_OWNS,   /* off it: what was wanted is the waiter's */
+	FATE_PARKED, /* on it, and asleep (cond: others may take a waiter off the list before it sleeps) */
 };
 
 struct wend__waiter {

@@ -5,6 +5,7 @@
 #define WEND_WEND_H
 
 #include <wend/atomic.h>
+#include <wend/cond.h>
 #include <wend/config.h>
 #include <wend/counter.h>
 #include <wend/debug.h>
@@ -15,6 +16,7 @@
 #include <wend/pool.h>
 #include <wend/retire.h>
 #include <wend/rwmutex.h>
+#include <wend/sem.h>
 #include <wend/types.h>
 #include <wend/value.h>
 #include <wend/waitgroup.h>

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The rules of golang.org/x/sync/semaphore: TestWeighted, TestWeightedPanic, TestWeightedTryAcquire,
+ * TestWeightedAcquire, TestWeightedDoesntBlockIfTooBig, TestLargeAcquireDoesntStarve. */
+#include "harness/child.h"
+#include "harness/parked.h"
+#include "harness/test.h"
+
+enum { UNITS = 4 };
+
+static wend_sem sem = WEND_SEM(UNITS);
+static wend_waitgroup wg;
+static int in_use;
+
+static void hammer(void *arg)
+{
+	int n = (int)(intptr_t)arg;
+
+	for (int i = 0; i < 500; i++) {
+		wend_sem_acquire(&sem, n);
+		CHECK_LE(__atomic_add_fetch(&in_use, n, __ATOMIC_RELAXED), UNITS);
+		if (i % 4 == 0)
+			wend_yield();
+		__atomic_sub_fetch(&in_use, n, __ATOMIC_RELAXED);
+		wend_sem_release(&sem, n);
+	}
+	wend_waitgroup_done(&wg);
+}
+
+static void hammer_on(int procs)
+{
+	wend_maxprocs(procs);
+	for (int i = 0; i < 16; i++) {
+		wend_waitgroup_add(&wg, 1);
+		CHECK_EQ(wend_go(hammer, (void *)(intptr_t)(1 + i % UNITS)), 0);
+	}
+	wend_waitgroup_wait(&wg);
+	CHECK(wend_sem_try_acquire(&sem, UNITS));
+	wend_sem_release(&sem, UNITS);
+}
+
+CO_TEST(never_more_units_are_out_than_there_are)
+{
+	hammer_on(1);
+	hammer_on(2);
+	hammer_on(4);
+}
+
+CO_TEST(try_acquire_takes_what_is_there)
+{
+	wend_sem s = WEND_SEM(2);
+
+	CHECK(wend_sem_try_acquire(&s, 1));
+	CHECK(wend_sem_try_acquire(&s, 1));
+	CHECK(!wend_sem_try_acquire(&s, 1));
+	CHECK(wend_sem_try_acquire(&s, 0));
+	wend_sem_release(&s, 2);
+	CHECK(wend_sem_try_acquire(&s, 2));
+	CHECK(!wend_sem_try_acquire(&s, 3));
+	wend_sem_release(&s, 2);
+	CHECK(!wend_sem_try_acquire(&s, 3));
+}
+
+static wend_sem two = WEND_SEM(2);
+static int got;
+
+static void acquire_n(void *n)
+{
+	wend_sem_acquire(&two, (int64_t)(intptr_t)n);
+	__atomic_add_fetch(&got, 1, __ATOMIC_ACQ_REL);
+	wend_waitgroup_done(&wg);
+}
+
+CO_TEST(acquire_blocks_until_units_come_back)
+{
+	wend_sem_acquire(&two, 1);
+	wend_waitgroup_add(&wg, 1);
+	CHECK_EQ(wend_go(acquire_n, (void *)2), 0);
+	parked_become("semaphore.Acquire", 1);
+	CHECK_EQ(__atomic_load_n(&got, __ATOMIC_ACQUIRE), 0);
+	wend_sem_release(&two, 1);
+	wend_waitgroup_wait(&wg);
+	CHECK(!wend_sem_try_acquire(&two, 1));
+	wend_sem_release(&two, 2);
+}
+
+static void want_too_much(void *unused)
+{
+	(void)unused;
+	wend_sem_acquire(&two, 3);
+	CHECK(!"the semaphore has two");
+}
+
+CO_TEST(a_request_that_can_never_be_met_holds_up_nobody_else)
+{
+	CHECK_EQ(wend_go(want_too_much, NULL), 0);
+	parked_become("semaphore.Acquire", 1);
+	for (int i = 0; i < 100; i++) {
+		CHECK(wend_sem_try_acquire(&two, 2));
+		wend_sem_release(&two, 2);
+		wend_sem_acquire(&two, 1);
+		wend_yield();
+		wend_sem_release(&two, 1);
+	}
+	CHECK_EQ(parked_count("semaphore.Acquire"), 1);
+}
+
+/* Small ones come all the time, each before the last has gone. */
+static int stop;
+
+static void small_ones(void *unused)
+{
+	(void)unused;
+	wend_sem_acquire(&sem, 1);
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		wend_yield();
+		wend_sem_release(&sem, 1);
+		wend_sem_acquire(&sem, 1);
+	}
+	wend_sem_release(&sem, 1);
+	wend_waitgroup_done(&wg);
+}
+
+CO_TEST(a_large_request_is_not_starved_by_small_ones)
+{
+	for (int procs = 1; procs <= 2; procs++) {
+		stop = 0;
+		wend_maxprocs(procs);
+		wend_waitgroup_add(&wg, UNITS);
+		for (int i = 0; i < UNITS; i++)
+			CHECK_EQ(wend_go(small_ones, NULL), 0);
+		for (int i = 0; i < 10; i++)
+			wend_yield();
+		for (int i = 0; i < 20; i++) {
+			wend_sem_acquire(&sem, UNITS);
+			wend_sem_release(&sem, UNITS);
+			wend_yield();
+		}
+		__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+		wend_waitgroup_wait(&wg);
+	}
+}
+
+/* ---- Misuse ---------------------------------------------------------------------------------- */
+
+static int release_unheld(void *unused)
+{
+	(void)unused;
+	printf("before\n");
+	wend_sem_release(&sem, 1);
+	return 0;
+}
+
+static int release_too_much(void *unused)
+{
+	(void)unused;
+	wend_sem_acquire(&sem, 3);
+	wend_sem_release(&sem, 1);
+	printf("before\n");
+	wend_sem_release(&sem, 3);
+	return 0;
+}
+
+static void run_in_child(void *fn)
+{
+	_exit(100 + wend_run((int (*)(void *))fn, NULL));
+}
+
+TEST(releasing_more_than_held_panics)
+{
+	int (*const forms[])(void *) = {release_unheld, release_too_much};
+
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		struct child c = child_call(run_in_child, (void *)forms[i], 8);
+
+		CHILD_EXITED(&c, 2);
+		CHECK_HAS(c.err, "panic: semaphore: released more than held");
+		CHECK_EQ(c.out, "before\n");
+		child_free(&c);
+	}
+}
