@@ -40,7 +40,7 @@
 /* For the few functions that change stacks: neither accesses nor entry and exit are instrumented. */
 #if defined(__clang__) && defined(WEND_TSAN)
 #define no_instrument __attribute__((disable_sanitizer_instrumentation, __noinline__))
-#elif defined(WEND_TSAN)
+#elif defined(WEND_TSAN) || defined(WEND_ATOMICS_MODEL)
 #define no_instrument __attribute__((no_sanitize("thread"), __noinline__))
 #else
 #define no_instrument

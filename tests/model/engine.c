@@ -238,7 +238,7 @@ void model_thread(const char *name, void (*fn)(void *), void *arg, bool daemon)
 	t->number = (uint8_t)model.nthreads++;
 	t->state = READY;
 	t->daemon = daemon;
-	t->arrived = t->timed = t->timed_out = false;
+	t->arrived = t->draining = t->timed = t->timed_out = false;
 	t->nstores = 0;
 	t->issued = 0;
 	t->op = OP_START;
@@ -344,6 +344,8 @@ void model_execute(void)
 		trace_begin();
 	model_thread("body", run_body, NULL, false);
 	model.cur = &model.thread[0];
+	model.cur->view[1] = 1; /* its clock */
+	model_stacks(NULL);
 	if (model.local)
 		*model.local = NULL;
 	model.running = true;
@@ -419,10 +421,13 @@ uint64_t wend__model_load(const void *p, unsigned size, int order)
 	struct location *l = location(p, size);
 
 	if (!l->id)
-		return word_read(p, size);
+		return model.memory == MODEL_WEAK ? weak_load_private(l, order) : word_read(p, size);
 	model_point(OP_LOAD, p, __builtin_return_address(0));
 	if (unlikely(l->freed))
 		model_stop("use after free: a load of %p", p);
+
+	if (model.memory == MODEL_WEAK)
+		races_atomic(p, size, false, __builtin_return_address(0));
 
 	uint64_t v = model.memory == MODEL_TSO ? tso_load(l) : weak_load(l, order);
 
@@ -440,6 +445,8 @@ void wend__model_store(void *p, unsigned size, int order, uint64_t v)
 	struct location *l = location(p, size);
 
 	if (!l->id) {
+		if (model.memory == MODEL_WEAK && order == MODEL_REL)
+			weak_store(l, v, order, NULL);
 		word_write(p, size, v);
 		return;
 	}
@@ -447,6 +454,7 @@ void wend__model_store(void *p, unsigned size, int order, uint64_t v)
 		model_point(OP_STORE, p, __builtin_return_address(0));
 		if (unlikely(l->freed))
 			model_stop("use after free: a store to %p", p);
+		races_atomic(p, size, true, __builtin_return_address(0));
 		weak_store(l, v, order, __builtin_return_address(0));
 	} else {
 		model.step++;
@@ -468,6 +476,8 @@ uint64_t wend__model_rmw(void *p, unsigned size, int op, uint64_t a, uint64_t b)
 			model_stop("use after free: a read-modify-write of %p", p);
 		if (model.memory == MODEL_TSO)
 			tso_before_rmw(l);
+		else
+			races_atomic(p, size, true, __builtin_return_address(0));
 		old = model.memory == MODEL_TSO ? word_read(p, size) : weak_newest(l);
 	} else {
 		old = word_read(p, size);
@@ -491,6 +501,10 @@ uint64_t wend__model_rmw(void *p, unsigned size, int op, uint64_t a, uint64_t b)
 	if (size == 4)
 		v = (uint32_t)v;
 	if (!l || !l->id) {
+		if (l && model.memory == MODEL_WEAK) {
+			weak_newest(l);
+			weak_rmw(l, v, NULL);
+		}
 		word_write(p, size, v);
 	} else if (op == MODEL_CAS && old != a) {
 		if (model.memory == MODEL_WEAK)

@@ -27,7 +27,7 @@ enum state { READY, PAUSED, BLOCKED, DONE };
 enum wait { WAIT_FUTEX = 1, WAIT_EVENT, WAIT_JOIN };
 
 enum op_kind { OP_NONE, OP_LOAD, OP_STORE, OP_RMW, OP_FENCE, OP_HEAVY, OP_PAUSE, OP_WAIT, OP_WAKE, OP_EVENT,
-			   OP_AWAIT, OP_JOIN, OP_START, OP_END, OP_DRAIN, OP_ALLOC, OP_FREE, OP_CLOCK, OP_NOTE, OP_TIMEOUT };
+			   OP_AWAIT, OP_JOIN, OP_START, OP_END, OP_DRAIN, OP_ALLOC, OP_FREE, OP_CLOCK, OP_NOTE, OP_TIMEOUT, OP_PLAIN };
 
 struct location;
 
@@ -43,6 +43,7 @@ struct thread {
 	uint8_t number;
 	bool daemon, timed, timed_out;
 	bool arrived; /* was chosen to go on and has done nothing yet */
+	bool draining; /* TSO: its oldest store is about to arrive */
 	uint16_t nstores; /* TSO: the store buffer, oldest first */
 	uint32_t changes_seen;
 	uint64_t issued; /* TSO: stores put into the buffer so far */
@@ -83,7 +84,7 @@ struct message {
 struct location {
 	const void *addr;
 	uint32_t generation; /* of the execution that the rest belongs to */
-	uint16_t id;         /* in views; 0: private */
+	uint16_t id;         /* in views; 0: private, no choices */
 	uint8_t size;
 	bool freed, global;
 	uint16_t pending; /* TSO: entries in store buffers */
@@ -160,6 +161,8 @@ void tso_forget(const char *lo, const char *hi); /* freed memory: the own stores
 void weak_begin(void);
 void weak_location(struct location *l);
 uint64_t weak_load(struct location *l, int order);
+/* Private words: always the newest, but what they carry is carried. */
+uint64_t weak_load_private(struct location *l, int order);
 void weak_store(struct location *l, uint64_t v, int order, const void *pc);
 uint64_t weak_newest(struct location *l);
 void weak_load_newest(struct location *l); /* a compare-and-swap that failed */
@@ -198,7 +201,12 @@ void heap_begin(void);
 void heap_end(void); /* fails on leaks unless they are allowed */
 bool heap_freed(const void *p);
 bool heap_owns(const void *p);
+bool heap_freed_fast(const void *p); /* heap_owns(p) */
 void heap_describe(const void *p, char *out, size_t size);
+
+/* ---- races.c ---- */
+void races_atomic(const void *p, size_t size, bool write, const void *pc);
+void races_free(const void *p, size_t size, const void *pc);
 
 /* ---- kernel.c ---- */
 void kernel_thread_begins(const struct thread *t);

@@ -25,8 +25,16 @@ static struct slot ids[SLOTS];
 static int carved;
 static struct g *free_slots;
 
+static bool in_a_slot(const void *p)
+{
+	uintptr_t at = (uintptr_t)p - (uintptr_t)slots;
+
+	return at < sizeof slots && at % sizeof slots[0] < sizeof slots[0].stack;
+}
+
 static void stacks_begin(void)
 {
+	model_stacks(in_a_slot);
 	carved = 0;
 	free_slots = NULL;
 	model_private(ids, sizeof ids);

@@ -18,6 +18,7 @@ struct block {
 
 static alignas(PAGE_SIZE) char heap[HEAP_BYTES];
 static size_t used;
+static uint8_t freed[HEAP_BYTES / ALIGN]; /* blocks begin at multiples of ALIGN */
 static struct block blocks[BLOCKS];
 static int nblocks;
 static void (*on_alloc)(void *at, size_t size);
@@ -41,6 +42,7 @@ int __wrap_munmap(void *p, size_t size);
 
 void heap_begin(void)
 {
+	memset(freed, 0, used / ALIGN);
 	used = 0;
 	nblocks = 0;
 	on_alloc = NULL;
@@ -70,6 +72,11 @@ static struct block *find(const void *p)
 			hi = mid;
 	}
 	return lo ? &blocks[lo - 1] : NULL;
+}
+
+bool heap_freed_fast(const void *p)
+{
+	return freed[((const char *)p - heap) / ALIGN] != 0;
 }
 
 bool heap_freed(const void *p)
@@ -161,6 +168,8 @@ void __wrap_free(void *p)
 	if (b->freed)
 		model_stop("double free of %p", p);
 	b->freed = true;
+	races_free(p, b->size, pc);
+	memset(&freed[(b->at - heap) / ALIGN], 1, (b->size + ALIGN - 1) / ALIGN);
 	model.cur->arrived = false;
 	TRACE_OP(model.cur, OP_FREE, NULL, p, b->size, 0, 0, pc);
 	if (model.memory == MODEL_TSO)

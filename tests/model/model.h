@@ -138,6 +138,9 @@ void model_name(const void *p, size_t n, const char *name);
  * it in a constructor. */
 void model_thread_local(void **word);
 
+/* Is p on a stack that tests bring along? Plain accesses there are not compared. */
+void model_stacks(bool (*fn)(const void *p));
+
 /* Called for each block of memory that the execution allocates. */
 void model_on_alloc(void (*fn)(void *at, size_t size));
 

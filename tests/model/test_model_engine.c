@@ -377,6 +377,80 @@ TEST(wrong_use_of_memory_is_found)
 	finds(crash, &(struct model_options){0}, "crashed");
 }
 
+/* ---- Plain accesses, as the library's own files report them ------------------------------------------ */
+
+void __tsan_read4(void *p);
+void __tsan_write4(void *p);
+
+static uint32_t data;
+
+static void write_data(void *arg)
+{
+	__tsan_write4(&data);
+	data = 1;
+	if (mp_rel)
+		atm_store_rel(&y, 1);
+	else
+		atm_store_rlx(&y, 1);
+}
+
+static void plain_message(void)
+{
+	data = 0;
+	model_go(write_data, NULL);
+	if (mp_acq ? atm_load_acq(&y) : atm_load_rlx(&y)) {
+		__tsan_read4(&data);
+		MODEL_CHECK_EQ(data, 1);
+		model_cover(0);
+	}
+	model_join();
+}
+
+TEST(a_plain_word_needs_release_and_acquire)
+{
+	for (int i = 0; i < 4; i++) {
+		mp_rel = i & 1;
+		mp_acq = i & 2;
+		CHECK_EQ(outcomes(plain_message, MODEL_TSO), 1);
+		if (i == 3)
+			CHECK_EQ(outcomes(plain_message, MODEL_WEAK), 1);
+		else
+			finds(plain_message, &(struct model_options){.memory = MODEL_WEAK}, "data race");
+	}
+}
+
+/* Fences order relaxed accesses, and what lies before and after them. */
+static void write_fenced(void *arg)
+{
+	__tsan_write4(&data);
+	atm_fence_sc();
+	atm_store_rlx(&y, 1);
+}
+
+static void fenced_message(void)
+{
+	model_go(write_fenced, NULL);
+	if (atm_load_rlx(&y)) {
+		atm_fence_sc();
+		__tsan_read4(&data);
+		model_cover(0);
+	}
+	model_join();
+}
+
+static void read_freed(void)
+{
+	atm_store_rlx(&shared, malloc(4));
+	free(atm_load_rlx(&shared));
+	__tsan_read4(atm_load_rlx(&shared));
+}
+
+TEST(fences_order_plain_words_and_freed_ones_are_out_of_bounds)
+{
+	CHECK_EQ(outcomes(fenced_message, MODEL_WEAK), 1);
+	finds(read_freed, &(struct model_options){.memory = MODEL_TSO}, "use after free");
+}
+
 /* ---- Choices, deadlines ---------------------------------------------------------------------------------- */
 
 static void all_choices(void)

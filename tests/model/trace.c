@@ -123,6 +123,9 @@ static void say(const struct thread *t, enum op_kind kind, const struct location
 	case OP_END:
 		snprintf(out, size, "ends");
 		return;
+	case OP_PLAIN:
+		snprintf(out, size, "plain %s: %s", detail ? "write" : "read", word);
+		return;
 	case OP_ALLOC:
 		snprintf(out, size, "malloc %s: %s bytes", word, va);
 		return;

@@ -12,7 +12,7 @@
  */
 #include "model/engine.h"
 
-static void drain_one(struct thread *t, int depth);
+static void drain_one(struct thread *t);
 
 static int find(const struct thread *t, const struct location *l)
 {
@@ -23,12 +23,12 @@ static int find(const struct thread *t, const struct location *l)
 }
 
 /* Everything up to t's oldest store to l. */
-static void drain_to(struct thread *t, const struct location *l, int depth)
+static void drain_to(struct thread *t, const struct location *l)
 {
 	int n = find(t, l) + 1;
 
 	while (n--)
-		drain_one(t, depth);
+		drain_one(t);
 }
 
 /* Stack that its thread has left since: whatever lies there now is something else. (It may be running on a
@@ -41,17 +41,19 @@ static bool stale_stack(const struct thread *t, const struct location *l)
 	return at < STACK_BYTES && sp < STACK_BYTES && at < sp;
 }
 
-static void drain_one(struct thread *t, int depth)
+static void drain_one(struct thread *t)
 {
 	struct store s = t->store[0];
 
-	if (s.loc->pending > 1 && depth < 3) /* another's store to that word could come before this one */
-		for (int i = 0; i < model.nthreads; i++) {
-			struct thread *u = &model.thread[i];
+	t->draining = true;
+	for (int i = 0; i < model.nthreads && s.loc->pending > 1; i++) {
+		struct thread *u = &model.thread[i];
 
-			if (u != t && find(u, s.loc) >= 0 && model_pick(2, CHOOSE_VALUE, COST_DEPARTURE))
-				drain_to(u, s.loc, depth + 1);
-		}
+		/* another's store to that word could come before this one */
+		if (!u->draining && find(u, s.loc) >= 0 && model_pick(2, CHOOSE_VALUE, COST_DEPARTURE))
+			drain_to(u, s.loc);
+	}
+	t->draining = false;
 	t->nstores--;
 	memmove(t->store, t->store + 1, t->nstores * sizeof t->store[0]);
 	s.loc->pending--;
@@ -66,7 +68,7 @@ static void drain_one(struct thread *t, int depth)
 void tso_drain_all(struct thread *t)
 {
 	while (t->nstores)
-		drain_one(t, 0);
+		drain_one(t);
 }
 
 /* The current thread is about to look at l in memory. */
@@ -78,7 +80,7 @@ static noinline void touch(struct location *l)
 		if (t == model.cur)
 			continue;
 		while (find(t, l) >= 0 && !model_pick(2, CHOOSE_VALUE, COST_DEPARTURE))
-			drain_to(t, l, 0);
+			drain_to(t, l);
 	}
 }
 
@@ -104,7 +106,7 @@ void tso_store(struct location *l, uint64_t v, const void *pc)
 		return;
 	}
 	if (t->nstores == STORES)
-		drain_one(t, 0);
+		drain_one(t);
 	t->store[t->nstores++] = (struct store){l, v, pc};
 	t->issued++;
 	l->pending++;

@@ -65,13 +65,13 @@ static void refresh(struct location *l)
 {
 	uint64_t v = word_read(l->addr, l->size);
 
-	if (likely(l->newest->value == v))
+	if (likely(l->newest && l->newest->value == v))
 		return;
 	struct message *m = message(l, v, NULL, NULL);
 
 	m->older = NULL;
 	for (int i = 0; i < model.nthreads; i++)
-		model.thread[i].view[l->id] = m->at;
+		model.thread[i].view[l->id] = m->at; /* id 0 of private words means nothing */
 }
 
 static void take(struct thread *t, const struct location *l, const struct message *m, bool acquire)
@@ -97,6 +97,15 @@ uint64_t weak_load(struct location *l, int order)
 	}
 	take(t, l, m, order == MODEL_ACQ);
 	return m->value;
+}
+
+uint64_t weak_load_private(struct location *l, int order)
+{
+	uint64_t v = word_read(l->addr, l->size);
+
+	if (order == MODEL_ACQ && l->newest && l->newest->value == v)
+		join(model.cur->view, l->newest->view, l->newest->vlen);
+	return v;
 }
 
 uint64_t weak_newest(struct location *l)
