@@ -9,7 +9,7 @@
 
 #include "wend/deque.h"
 
-#define MAPPED ((size_t)128 << 10) /* from this size on straight from the kernel, and back to it */
+#define MAPPED ((size_t)16 << 10)  /* from this size on straight from the kernel, and back to it */
 #define PATIENCE ATM_SIZE(64, 2)   /* looks at an owner inside a take before the thief goes elsewhere */
 
 static size_t buf_bytes(uint64_t capacity)

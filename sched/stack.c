@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -54,13 +55,28 @@ static void say_exhausted(const char *what, int err)
 				what, strerror(err));
 }
 
-static struct chunk *chunk_header(uint32_t nslots)
+/* One of n slots without a mapping for them. */
+static struct chunk *chunk_header(uint32_t n)
 {
-	size_t bytes = sizeof(struct chunk) + nslots * sizeof(struct slot);
-	struct chunk *c = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-						   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct chunk *c = calloc(1, sizeof *c);
 
-	return c == MAP_FAILED ? NULL : c;
+	if (!c)
+		return NULL;
+	c->slot = mmap(NULL, n * sizeof *c->slot, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (c->slot == MAP_FAILED) {
+		free(c);
+		return NULL;
+	}
+	c->nslots = n;
+	return c;
+}
+
+static void chunk_free(struct chunk *c)
+{
+	munmap(c->map, c->nslots * c->slot_size + PAGE_SIZE);
+	munmap(c->slot, c->nslots * sizeof *c->slot);
+	free(c);
 }
 
 /* Reserves a chunk of as many slots as the limits allow, halving from 1 GiB. */
@@ -94,7 +110,6 @@ static struct chunk *chunk_make(int cls)
 	c->map = mem;
 	c->base = mem + PAGE_SIZE; /* the page below holds the first slot's canary */
 	c->slot_size = size;
-	c->nslots = n;
 	c->cls = cls;
 
 	lock(&chunk_lock);
@@ -111,8 +126,7 @@ static struct chunk *chunk_make(int cls)
 	unlock(&chunk_lock);
 	if (number == CHUNK_MAX) {
 		say_exhausted("arena table", ENOSPC);
-		munmap(c->map, n * size + PAGE_SIZE);
-		munmap(c, sizeof *c + n * sizeof c->slot[0]);
+		chunk_free(c);
 		return NULL;
 	}
 	return c;
@@ -277,8 +291,7 @@ void stack_fini(void)
 		if (!c)
 			continue;
 		atm_store_rlx(&wend__chunks[k], NULL);
-		munmap(c->map, c->nslots * c->slot_size + PAGE_SIZE);
-		munmap(c, sizeof *c + c->nslots * sizeof c->slot[0]);
+		chunk_free(c);
 	}
 	atm_store_rlx(&wend__chunk_count, 1);
 	memset(wend__stack_classes, 0, sizeof wend__stack_classes);

@@ -23,6 +23,7 @@
 
 #define SLOT_CLEAN 0x10000u /* in slot.flags while uncarve_tails works */
 
+/* Small and on the heap: the table has pages of its own, so that all of them can be given back. */
 struct chunk {
 	char *map;  /* start of the mapping */
 	char *base; /* first slot */
@@ -31,7 +32,7 @@ struct chunk {
 	uint32_t number;
 	uint32_t keep; /* scratch of uncarve_tails */
 	int cls;
-	struct slot slot[];
+	struct slot *slot; /* the side table: nslots entries */
 };
 
 /* What the first G of a chain on the class's stack holds, in fields that only a live one uses. */

@@ -138,7 +138,7 @@ CO_TEST_LIMIT(memory_comes_back_after_a_bulk, 60)
 		if (SANITIZED)
 			continue;
 		CHECK_LE(before + n * 3, peak);
-		CHECK_LE(after, before * 1.05 + 2048);
+		CHECK_LE(after, before + 128); /* 28 where it was measured: nothing grows with n */
 	}
 }
 
