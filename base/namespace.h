@@ -65,6 +65,7 @@
 #define pick_fair wend__pick_fair
 #define procs_resize wend__procs_resize
 #define g_ready wend__g_ready
+#define populate_slots wend__populate_slots
 #define ready_elsewhere wend__ready_elsewhere
 #define reclaim_check_park wend__reclaim_check_park
 #define reclaim_end wend__reclaim_end

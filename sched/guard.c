@@ -20,7 +20,6 @@
 #ifndef PIDFD_SELF_THREAD_GROUP
 #define PIDFD_SELF_THREAD_GROUP -10001
 #endif
-#define VECTOR 64
 
 static enum guard_policy policy;
 static bool initialised;
@@ -28,8 +27,7 @@ static bool can_advise; /* the kernel has MADV_GUARD_INSTALL */
 static atm_u32 no_vector; /* process_madvise on ourselves was refused once */
 static atm_u32 out_of_maps; /* mprotect met its limit once */
 static uint64_t most_mprotected;
-atm_u64 wend__stack_carved;
-static atm_u64 guarded, returned_bytes;
+static atm_u64 carved, guarded, returned_bytes;
 
 /* How many stacks may have a guard of two mappings each: what half of vm.max_map_count leaves after a
  * reserve; the rest of the program, and our arenas, need mappings, too. */
@@ -68,7 +66,7 @@ void stack_init(enum guard_policy wanted)
 						"guarding by mprotect instead\n");
 	most_mprotected = mprotect_room();
 	atm_store_rlx(&out_of_maps, 0);
-	atm_store_rlx(&wend__stack_carved, 0);
+	atm_store_rlx(&carved, 0);
 	atm_store_rlx(&guarded, 0);
 	atm_store_rlx(&returned_bytes, 0);
 }
@@ -87,7 +85,7 @@ void stack_count_returned(size_t bytes)
 
 void stack_stats_read(struct stack_stats *out)
 {
-	out->carved = atm_load_rlx(&wend__stack_carved); /* rlx: statistics */
+	out->carved = atm_load_rlx(&carved); /* rlx: statistics */
 	out->guarded = atm_load_rlx(&guarded);
 	out->returned_bytes = atm_load_rlx(&returned_bytes);
 }
@@ -114,12 +112,17 @@ static uint32_t advise_all(const struct iovec *v, uint32_t n, int advice)
 
 /* ---- Guards ------------------------------------------------------------------------------------- */
 
-static void set_canary(struct chunk *c, uint32_t i)
+static void set_flags(uint32_t index, uint32_t flags)
 {
-	uint64_t *words = (uint64_t *)chunk_slot(c, i) - 2;
+	atm_store_rlx(&slot_of(index)->flags, flags); /* rlx: the slot is the caller's */
+}
+
+static void set_canary(uint32_t index)
+{
+	uint64_t *words = (uint64_t *)slot_base(index) - 2;
 
 	words[0] = words[1] = CANARY;
-	c->slot[i].flags = G_CANARY;
+	set_flags(index, G_CANARY);
 }
 
 static void say_out_of_maps(void)
@@ -135,51 +138,59 @@ static void say_out_of_maps(void)
 }
 
 /* Two mappings per guard, up to the share that mprotect_room leaves. */
-static uint32_t protect_slots(struct chunk *c, uint32_t first, uint32_t n)
+static uint32_t protect_slots(const uint32_t *index, uint32_t n)
 {
-	for (uint32_t i = first; i < first + n; i++) {
+	for (uint32_t k = 0; k < n; k++) {
 		bool may = policy != GUARD_CANARY && !atm_load_rlx(&out_of_maps) && /* rlx: sticky hint */
 				   atm_load_rlx(&guarded) < most_mprotected;
 
-		if (may && mprotect(chunk_slot(c, i), PAGE_SIZE, PROT_NONE) == 0) {
-			c->slot[i].flags = G_GUARDED;
+		if (may && mprotect(slot_base(index[k]), PAGE_SIZE, PROT_NONE) == 0) {
+			set_flags(index[k], G_GUARDED);
 			atm_add_sc(&guarded, 1);
 			continue;
 		}
 		if (policy != GUARD_CANARY)
 			say_out_of_maps();
 		if (policy == GUARD_STRICT)
-			return i - first;
-		set_canary(c, i);
+			return k;
+		set_canary(index[k]);
 	}
 	return n;
 }
 
-uint32_t guard_slots(struct chunk *c, uint32_t first, uint32_t n)
+/* Returns how many, from the first, have a guard now. */
+static uint32_t advise_slots(const uint32_t *index, uint32_t n)
 {
-	struct iovec v[VECTOR] = {{0}};
+	struct iovec v[VECTOR];
 
-	n = n < VECTOR ? n : VECTOR;
-	if (can_advise) {
-		for (uint32_t k = 0; k < n; k++)
-			v[k] = (struct iovec){chunk_slot(c, first + k), PAGE_SIZE};
-
-		uint32_t done = advise_all(v, n, MADV_GUARD_INSTALL);
-
-		for (uint32_t k = 0; k < done; k++)
-			c->slot[first + k].flags = G_GUARDED;
-		atm_add_sc(&guarded, done);
-		if (done < n) /* out of memory for page tables, say: the slow way decides */
-			n = done + protect_slots(c, first + done, n - done);
-	} else {
-		n = protect_slots(c, first, n);
-	}
-	if (n < 2)
-		return n; /* a single fresh stack may as well fault by itself */
 	for (uint32_t k = 0; k < n; k++)
-		v[k] = (struct iovec){chunk_slot(c, first + k) + c->slot_size - PAGE_SIZE, PAGE_SIZE};
-	advise_all(v, n, MADV_POPULATE_WRITE); /* only saves faults: whatever is left faults later */
+		v[k] = (struct iovec){slot_base(index[k]), PAGE_SIZE};
+	n = advise_all(v, n, MADV_GUARD_INSTALL);
+	for (uint32_t k = 0; k < n; k++)
+		set_flags(index[k], G_GUARDED);
+	atm_add_sc(&guarded, n);
 	return n;
+}
+
+uint32_t guard_slots(const uint32_t *index, uint32_t n)
+{
+	uint32_t done = can_advise ? advise_slots(index, n) : 0;
+
+	if (done < n) /* out of memory for page tables, say: the slow way decides */
+		done += protect_slots(index + done, n - done);
+	atm_add_sc(&carved, done);
+	return done;
+}
+
+void populate_slots(const uint32_t *index, uint32_t n)
+{
+	struct iovec v[VECTOR];
+
+	if (n < 2)
+		return; /* a single one may as well fault by itself */
+	for (uint32_t k = 0; k < n; k++)
+		v[k] = (struct iovec){slot_base(index[k]) + chunk_of(index[k])->slot_size - PAGE_SIZE, PAGE_SIZE};
+	advise_all(v, n, MADV_POPULATE_WRITE); /* whatever is left faults later */
 }
 
 /* Zero: the neighbour's page was given back and not used since, perhaps between our two looks. */
@@ -207,10 +218,12 @@ bool stack_guard_hit(const void *addr, struct g **gp)
 			continue;
 		uint32_t i = (uint32_t)(((char *)addr - c->base) / (ptrdiff_t)c->slot_size);
 
-		if (!(c->slot[i].flags & G_GUARDED) || (char *)addr >= chunk_slot(c, i) + PAGE_SIZE)
+		/* rlx, here and below: our own coroutine, or none */
+		if (!(atm_load_rlx(&c->slot[i].flags) & G_GUARDED) ||
+			(char *)addr >= chunk_slot(c, i) + PAGE_SIZE)
 			return false;
 		*gp = chunk_g(c, i);
-		return atm_load_rlx(&c->slot[i].id) != 0; /* rlx: our own coroutine, or none */
+		return atm_load_rlx(&c->slot[i].id) != 0;
 	}
 	return false;
 }
@@ -246,21 +259,16 @@ size_t release_pages(struct stack_class *sc, uint32_t n)
 
 			if (!gp)
 				break;
-			struct chunk *c = chunk_at(gp->index >> CHUNK_SHIFT);
-
 			index[k] = gp->index;
 			/* Everything above the guard page: guards survive, but there is nothing to give back. */
-			v[k++] = (struct iovec){chunk_slot(c, gp->index & CHUNK_MASK) + PAGE_SIZE,
-									c->slot_size - PAGE_SIZE};
+			v[k++] = (struct iovec){slot_base(gp->index) + PAGE_SIZE,
+									stack_class_size(gp->size_class) - PAGE_SIZE};
 		}
+		unlock(&sc->lock);
 		advise_all(v, k, MADV_DONTNEED);
-		for (uint32_t j = 0; j < k; j++) {
-			struct chunk *c = chunk_at(index[j] >> CHUNK_SHIFT);
-
-			c->slot[index[j] & CHUNK_MASK].next = sc->clean.head;
-			sc->clean.head = index[j];
-			sc->clean.n++;
-		}
+		lock(&sc->lock);
+		for (uint32_t j = 0; j < k; j++)
+			free_list_put(&sc->clean, index[j]);
 		pages += k;
 	}
 	stack_count_returned(pages * PAGE_SIZE); /* at least so many: deep stacks had more */
@@ -271,32 +279,27 @@ size_t release_pages(struct stack_class *sc, uint32_t n)
 static void filter_clean(struct stack_class *sc, bool (*fn)(struct chunk *c, uint32_t i))
 {
 	struct free_list keep = {0};
-	uint32_t index = sc->clean.head;
 
-	for (uint32_t n = sc->clean.n; n > 0; n--) {
-		struct chunk *c = chunk_at(index >> CHUNK_SHIFT);
-		struct slot *slot = &c->slot[index & CHUNK_MASK];
-		uint32_t next = slot->next;
+	while (sc->clean.n > 0) {
+		uint32_t index = free_list_get(&sc->clean);
 
-		if (fn(c, index & CHUNK_MASK)) {
-			slot->next = keep.head;
-			keep.head = index;
-			keep.n++;
-		}
-		index = next;
+		if (fn(chunk_of(index), index & CHUNK_MASK))
+			free_list_put(&keep, index);
 	}
 	sc->clean = keep;
 }
 
+/* rlx, here and below: a clean slot's flags are ours, under the class's lock; the others' are theirs, and
+ * never SLOT_CLEAN. */
 static bool mark(struct chunk *c, uint32_t i)
 {
-	c->slot[i].flags |= SLOT_CLEAN;
+	atm_store_rlx(&c->slot[i].flags, atm_load_rlx(&c->slot[i].flags) | SLOT_CLEAN);
 	return true;
 }
 
 static bool unmark_kept(struct chunk *c, uint32_t i)
 {
-	c->slot[i].flags &= ~SLOT_CLEAN;
+	atm_store_rlx(&c->slot[i].flags, atm_load_rlx(&c->slot[i].flags) & ~SLOT_CLEAN);
 	return i < c->keep;
 }
 
@@ -337,7 +340,7 @@ static void uncarve_tails(struct stack_class *sc, int cls)
 		if (!c || c->cls != cls)
 			continue;
 		c->keep = c->carved;
-		while (c->keep > 0 && c->slot[c->keep - 1].flags & SLOT_CLEAN)
+		while (c->keep > 0 && atm_load_rlx(&c->slot[c->keep - 1].flags) & SLOT_CLEAN)
 			c->keep--;
 		if (c->keep < c->carved && !remap_tail(c))
 			c->keep = c->carved;

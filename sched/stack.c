@@ -38,7 +38,7 @@ uint32_t stack_index(const struct g *gp)
 
 struct g *stack_by_index(uint32_t index)
 {
-	return chunk_g(chunk_at(index >> CHUNK_SHIFT), index & CHUNK_MASK);
+	return chunk_g(chunk_of(index), index & CHUNK_MASK);
 }
 
 /* ---- Chunks ------------------------------------------------------------------------------------- */
@@ -135,39 +135,20 @@ static struct chunk *chunk_make(int cls)
 /* ---- Slots -------------------------------------------------------------------------------------- */
 
 /* Writes the constants of a slot's control block: its page is fresh, or was given back. */
-static struct g *block_init(struct chunk *c, uint32_t i)
+static struct g *block_init(uint32_t index)
 {
-	struct g *gp = chunk_g(c, i);
-	struct slot *slot = &c->slot[i];
+	struct g *gp = stack_by_index(index);
+	struct slot *slot = slot_of(index);
 
 	gp->slot = slot;
-	gp->flags = (uint16_t)slot->flags;
-	gp->lo = chunk_slot(c, i) + (slot->flags & G_GUARDED ? PAGE_SIZE : 0);
-	gp->size_class = c->cls;
-	gp->index = c->number << CHUNK_SHIFT | i;
+	gp->flags = (uint16_t)atm_load_rlx(&slot->flags); /* rlx: the slot is ours */
+	gp->lo = slot_base(index) + (gp->flags & G_GUARDED ? PAGE_SIZE : 0);
+	gp->size_class = chunk_of(index)->cls;
+	gp->index = index;
 	gp->race_fiber = NULL;
 	gp->last_p = -1;
 	ctx_ground(g_stack_top(gp));
 	return gp;
-}
-
-static struct g *take_clean(struct stack_class *sc, int n, int *got)
-{
-	struct g *chain = NULL;
-
-	for (; *got < n && sc->clean.n > 0; (*got)++) {
-		struct chunk *c = chunk_at(sc->clean.head >> CHUNK_SHIFT);
-		uint32_t i = sc->clean.head & CHUNK_MASK;
-
-		sc->clean.head = c->slot[i].next;
-		sc->clean.n--;
-
-		struct g *gp = block_init(c, i);
-
-		gp->link = chain;
-		chain = gp;
-	}
-	return chain;
 }
 
 /* The current chunk, else one that was emptied, else a new one. */
@@ -184,50 +165,65 @@ static struct chunk *chunk_with_room(struct stack_class *sc, int cls)
 	return sc->chunk = chunk_make(cls);
 }
 
-/* New slots; none when there is no room or no guard to be had. */
-static struct g *carve(struct stack_class *sc, int cls, int n, int *got)
+/* Up to n free slots without pages, all with a guard or all without. Class lock held. */
+static uint32_t take_slots(struct stack_class *sc, int cls, uint32_t *index, uint32_t n)
 {
-	struct chunk *c = chunk_with_room(sc, cls);
+	struct free_list *list = sc->clean.n ? &sc->clean : &sc->bare;
+	struct chunk *c;
+	uint32_t k = 0;
 
-	struct g *chain = NULL;
+	while (k < n && list->n > 0)
+		index[k++] = free_list_get(list);
+	if (k > 0)
+		return k;
+	c = chunk_with_room(sc, cls);
+	while (c && k < n && c->carved < c->nslots)
+		index[k++] = c->number << CHUNK_SHIFT | c->carved++;
+	return k;
+}
 
-	if (!c)
-		return NULL;
-	uint32_t left = c->nslots - c->carved;
-	uint32_t want = (uint32_t)n < left ? (uint32_t)n : left;
-	uint32_t done = guard_slots(c, c->carved, want);
+/* The kernel takes some 2 us for each page and guard, so this goes without the class's lock: P's that create at
+ * the same time do not wait for one another. Returns how many, from the first, could be guarded. */
+static uint32_t make_ready(const uint32_t *index, uint32_t n, struct g **chain)
+{
+	if (n > 0 && !atm_load_rlx(&slot_of(index[0])->flags)) /* rlx: the slot is ours */
+		n = guard_slots(index, n);
+	populate_slots(index, n);
+	for (uint32_t k = 0; k < n; k++) {
+		struct g *gp = block_init(index[k]);
 
-	for (uint32_t i = c->carved; i < c->carved + done; i++) {
-		struct g *gp = block_init(c, i);
-
-		gp->link = chain;
-		chain = gp;
+		gp->link = *chain;
+		*chain = gp;
 	}
-	c->carved += done;
-	*got = (int)done;
-	atm_add_sc(&wend__stack_carved, done);
-	return chain;
+	return n;
 }
 
 struct g *stack_get(int cls, int n, int *got, int *err)
 {
 	struct stack_class *sc = &wend__stack_classes[cls];
-	struct g *chain;
+	uint32_t index[VECTOR], taken, ready;
+	struct g *chain = NULL;
 
-	*got = 0;
 	*err = 0;
 	lock(&sc->lock);
-	chain = sc->warm;
-	if (chain) {
+	if (sc->warm) {
+		chain = sc->warm;
 		sc->warm = *chain_next(chain);
 		*got = (int)*chain_len(chain);
 		sc->nwarm -= (uint32_t)*got;
-	} else {
-		chain = take_clean(sc, n, got);
-		if (!chain)
-			chain = carve(sc, cls, n, got);
+		unlock(&sc->lock);
+		return chain;
 	}
+	taken = take_slots(sc, cls, index, n < VECTOR ? (uint32_t)n : VECTOR);
 	unlock(&sc->lock);
+	ready = make_ready(index, taken, &chain);
+	if (ready < taken) {
+		lock(&sc->lock);
+		for (uint32_t k = ready; k < taken; k++)
+			free_list_put(&sc->bare, index[k]);
+		unlock(&sc->lock);
+	}
+	*got = (int)ready;
 	if (!chain)
 		*err = -EAGAIN;
 	return chain;

@@ -28,7 +28,7 @@
 struct slot {
 	atm_u64 id;    /* the coroutine that lives here, 0 for none; written by who spawns and ends */
 	uint32_t next; /* class free list, under its lock */
-	uint32_t flags; /* G_GUARDED or G_CANARY; constant once carved */
+	atm_u32 flags; /* G_GUARDED or G_CANARY, constant from then on; 0 before: not guarded yet */
 };
 
 #define STACK_CLASSES 17 /* 16 KiB << class: up to 1 GiB */

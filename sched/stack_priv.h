@@ -17,6 +17,8 @@
 #define TOP_RESERVE 64 /* the canary words of the upper neighbour, and what a capture may over-read */
 #define CANARY 0x77656e642d677264ULL
 
+#define VECTOR 64 /* slots that one system call guards, populates or gives back */
+
 /* Free slots whose pages are still there: past WARM_MAX a batch is given back. */
 #define WARM_MAX 4096
 #define WARM_BATCH 512
@@ -55,14 +57,14 @@ struct stack_class {
 	struct lock lock;
 	struct g *warm;   /* chains whose pages are still there: the first G of each leads to the next */
 	uint32_t nwarm;   /* slots on them */
-	struct free_list clean; /* pages given back */
+	struct free_list clean; /* no pages: given back */
+	struct free_list bare;  /* no pages, and no guard could be had */
 	struct chunk *chunk;    /* where new slots are carved */
 };
 
 extern struct stack_class wend__stack_classes[STACK_CLASSES];
 extern atm_ptr wend__chunks[CHUNK_MAX]; /* written under chunk_lock; entries stay until stack_fini */
 extern atm_u32 wend__chunk_count;       /* likewise; number 0 stays empty, so that no index is 0 */
-extern atm_u64 wend__stack_carved;
 
 static inline struct chunk *chunk_at(uint32_t number)
 {
@@ -87,11 +89,47 @@ static inline struct g *chunk_g(const struct chunk *c, uint32_t i)
 						(size_t)(i % COLOURS) * 64);
 }
 
-/* Guards slots [first, first + n) and populates their top pages; returns how many may be used. */
-uint32_t guard_slots(struct chunk *c, uint32_t first, uint32_t n);
+static inline struct chunk *chunk_of(uint32_t index)
+{
+	return chunk_at(index >> CHUNK_SHIFT);
+}
+
+static inline struct slot *slot_of(uint32_t index)
+{
+	return &chunk_of(index)->slot[index & CHUNK_MASK];
+}
+
+/* Lowest address of a slot: its guard page. */
+static inline char *slot_base(uint32_t index)
+{
+	return chunk_slot(chunk_of(index), index & CHUNK_MASK);
+}
+
+static inline void free_list_put(struct free_list *list, uint32_t index)
+{
+	slot_of(index)->next = list->head;
+	list->head = index;
+	list->n++;
+}
+
+static inline uint32_t free_list_get(struct free_list *list)
+{
+	uint32_t index = list->head;
+
+	list->head = slot_of(index)->next;
+	list->n--;
+	return index;
+}
+
+/* Guards n slots of one class that are the caller's, at most VECTOR; returns how many, from the first, may be
+ * used. Needs no lock, nor does the next. */
+uint32_t guard_slots(const uint32_t *index, uint32_t n);
+
+/* Gets n such slots their top pages, which saves faults. */
+void populate_slots(const uint32_t *index, uint32_t n);
 
 /* Gives the pages of at least n warm slots, if there are, back and puts them on the clean list; class
- * lock held. Returns bytes. */
+ * lock held, but not while the kernel works. Returns bytes. */
 size_t release_pages(struct stack_class *sc, uint32_t n);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <sys/resource.h>
 
+#include "sched/stack.h"
+
 #include <wend/wend.h>
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 10, EXIT_LOST = 11 };
@@ -177,6 +179,44 @@ TEST_LIMIT(guards_fail, 120)
 	all_fail("process_madvise", ENOSYS, "");
 	each_fails_once("mprotect", ENOMEM, "guard=mprotect", 12);
 	all_fail("mprotect", ENOMEM, "guard=mprotect");
+}
+
+/* How many of the next four stacks could be had; their numbers, from `base` on, go into a set. */
+static int next_four(uint32_t base, unsigned *set)
+{
+	int got, err;
+
+	for (struct g *gp = stack_get(2, 4, &got, &err); gp; gp = gp->link)
+		*set |= 1u << (stack_index(gp) - base);
+	CHECK_EQ(err, got ? 0 : -EAGAIN);
+	return got;
+}
+
+/* With guard=strict a stack that no guard can be had for is refused; it is not lost. */
+TEST(a_stack_without_a_guard_is_offered_again)
+{
+	unsigned set = 0;
+	uint32_t base;
+	int got, err;
+
+	if (strcmp(wend_guard_kind(), "madvise") != 0)
+		test_skip("no guards by advice");
+	stack_init(GUARD_STRICT);
+	base = stack_index(stack_get(2, 1, &got, &err)) + 1;
+	fault_all("process_madvise", ENOSYS);
+	fault_all("mprotect", ENOMEM);
+	fault_set("guard", 3, ENOMEM);
+	CHECK_EQ(next_four(base, &set), 2);
+	CHECK_EQ(set, 0x3);
+	CHECK_EQ(next_four(base, &set), 2); /* what was left of them */
+	CHECK_EQ(set, 0xF);
+	fault_all("guard", ENOMEM);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(next_four(base, &set), 0);
+	fault_clear();
+	CHECK_EQ(next_four(base, &set), 4);
+	CHECK_EQ(set, 0xFF);
+	stack_fini();
 }
 
 TEST_LIMIT(advice_fails, 120)
