@@ -5,7 +5,13 @@
  * al. (PPoPP 2013), with two changes: the owner issues no fence and no locked instruction while no
  * thief is announced (the thief pays with one membarrier per visit), and a visit can take half.
  *
- * Lock-free for thieves among each other; never blocks. Items are pointers, NULL included.
+ * Owner and thieves may be coroutines or foreign threads, with or without the runtime running. Another may
+ * become the owner if the one before has handed the deque over (by a wait group, a mutex, ...). What was written
+ * before an item was pushed is visible to whoever gets it.
+ *
+ * Lock-free for thieves among each other; never blocks. Items are pointers, NULL included. Push and pop
+ * are O(1), growing amortised; a steal is O(1), plus a membarrier (some 10 us when the process is
+ * running elsewhere) with WEND_DEQUE_ASYM, a steal of half O(items stolen) and one membarrier in all.
  */
 #ifndef WEND_DEQUE_H
 #define WEND_DEQUE_H

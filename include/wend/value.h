@@ -14,8 +14,12 @@
  * as the value (`struct config` and a typedef of it are different names).
  *
  * Ownership: the value owns nothing and copies nothing. A replaced pointer is the caller's again (swap
- * returns it), but readers may still use it: free it when none can, for instance by wend_retire
- * (wend/retire.h) with readers in a read section.
+ * returns it), but readers may still use it: retire it (wend/retire.h), with readers in a section:
+ *
+ *     wend_section_begin();                                          // writer
+ *     struct config *c = WEND_VALUE_LOAD(&current, struct config);   old = WEND_VALUE_SWAP(&current,
+ *     ...                                                                     struct config, fresh);
+ *     wend_section_end();                                            if (old) wend_retire(old, free);
  *
  * The zero value is ready. It must not be copied after first use. Nothing blocks or enters the runtime;
  * all may be called from coroutines and foreign threads. Order is as in wend/atomic.h: who loads a

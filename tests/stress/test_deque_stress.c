@@ -9,12 +9,18 @@
 #include <sched.h>
 
 #include "atomics/atomic.h"
-#include "wend/deque.h"
+#include "wend/wend.h"
 
 enum { THIEVES = 3, BATCH = 1 << 16 };
 
 static wend_deque *d;
 static atm_u32 stop, finished;
+static void yield_thread(void)
+{
+	sched_yield();
+}
+
+static void (*give_way)(void) = yield_thread;
 static uint8_t *seen; /* one count per item of the batch */
 static atm_u64 stolen;
 
@@ -44,7 +50,7 @@ static void *thief(void *arg)
 			count(items[i]);
 		mine += n;
 		if (!n && test_rand(&rng) % 8 == 0)
-			sched_yield();
+			give_way();
 	}
 	atm_add_sc(&stolen, mine);
 	atm_add_sc(&finished, 1);
@@ -131,4 +137,70 @@ TEST_LIMIT(asymmetric_fence_fifo_owner, 20)
 TEST_LIMIT(asymmetric_fence_both_ends, 20)
 {
 	stress(WEND_DEQUE_ASYM, true, true);
+}
+
+/* Owner and thieves are coroutines, which change threads between any two calls. */
+static wend_waitgroup wg;
+
+static void coroutine_thief(void *arg)
+{
+	thief(arg);
+	wend_waitgroup_done(&wg);
+}
+
+static void round_of_coroutines(enum wend_deque_fence kind, uint64_t *rng)
+{
+	uintptr_t next = 0;
+	void *x;
+
+	memset(seen, 0, BATCH);
+	d = wend_deque_make(0, kind);
+	CHECK(d);
+	atm_store_rel(&stop, 0);
+	wend_waitgroup_add(&wg, THIEVES);
+	for (uintptr_t i = 0; i < THIEVES; i++)
+		CHECK_EQ(wend_go(coroutine_thief, (void *)i), 0);
+	while (next < BATCH) {
+		for (uint64_t n = test_rand(rng) % 8; n && next < BATCH; n--)
+			CHECK_EQ(wend_deque_push(d, (void *)next++), 0);
+		wend_yield();
+		for (uint64_t n = test_rand(rng) % 4; n; n--)
+			if (test_rand(rng) % 2 ? wend_deque_pop(d, &x) : wend_deque_take(d, &x))
+				count(x);
+		wend_yield();
+	}
+	atm_store_rel(&stop, 1);
+	wend_waitgroup_wait(&wg);
+	while (wend_deque_pop(d, &x))
+		count(x);
+	for (int i = 0; i < BATCH; i++)
+		CHECK_MSG(seen[i] == 1, "item %d came out %d times", i, seen[i]);
+	wend_deque_free(d);
+}
+
+static void coroutines(enum wend_deque_fence kind)
+{
+	double end = test_now() + test_stress_seconds() / 4;
+	uint64_t rng = test_seed();
+	int rounds = 0;
+
+	wend_maxprocs(4);
+	seen = malloc(BATCH);
+	CHECK(seen);
+	give_way = wend_yield;
+	for (; test_now() < end; rounds++)
+		round_of_coroutines(kind, &rng);
+	CHECK(atm_load_acq(&stolen) > 0);
+	test_note("%d rounds, %llu stolen", rounds, (unsigned long long)atm_load_acq(&stolen));
+	free(seen);
+}
+
+CO_TEST_LIMIT(coroutines_with_full_fences, 20)
+{
+	coroutines(WEND_DEQUE_FULL);
+}
+
+CO_TEST_LIMIT(coroutines_with_asymmetric_fences, 20)
+{
+	coroutines(WEND_DEQUE_ASYM);
 }
