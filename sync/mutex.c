@@ -18,9 +18,9 @@
 #define WOKEN 8ULL
 #define STARVING 16ULL
 
-#define SPIN_ROUNDS 4
-#define SPIN_PAUSES 30
-#define STARVING_NS 1000000
+#define SPIN_ROUNDS ATM_SIZE(4, 1)
+#define SPIN_PAUSES ATM_SIZE(30, 1)
+#define STARVING_NS ATM_SIZE(1000000, 3000)
 
 _Static_assert(sizeof(wend_mutex) == 16, "users' structures contain it");
 
@@ -75,6 +75,7 @@ static bool commit(struct g *gp, void *arg)
 	struct wend__waiter *w = arg;
 	wend_mutex *mu = w->obj;
 	bool again = w->since != 0; /* has slept before */
+	uint64_t drop = WAITQ_LOCK | (w->awake ? WOKEN : 0);
 	int64_t now = clock_now();
 	uint64_t s = waitq_lock(&mu->wend__state);
 
@@ -85,13 +86,13 @@ static bool commit(struct g *gp, void *arg)
 		w->since = now;
 		waitq_append(&mu->wend__waiters, w);
 	}
+	w->awake = false;
 	while ((s = atm_load_rlx(&mu->wend__state)) & LOCKED) { /* rlx: the CAS decides */
-		uint64_t to = (s & ~(WAITQ_LOCK | (w->awake ? WOKEN : 0))) | WAITERS;
+		uint64_t to = (s & ~drop) | WAITERS;
 
 		if (again && now - w->since > STARVING_NS)
 			to |= STARVING;
-		w->awake = false;
-		if (atm_cas_sc(&mu->wend__state, s, to)) /* M2, L1 */
+		if (atm_cas_sc(&mu->wend__state, s, to)) /* M2, L1; from here on w is somebody else's */
 			return true;
 	}
 	leave_list(mu, w);

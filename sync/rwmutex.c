@@ -28,10 +28,10 @@
 #define SLEEPS 32ULL
 #define READER (1ULL << 32)
 
-#define SPIN_ROUNDS 4
-#define SPIN_PAUSES 30
-#define BIAS_PERIOD 16 /* central reads from one thought of bias to the next */
-#define CALM_FACTOR 9
+#define SPIN_ROUNDS ATM_SIZE(4, 1)
+#define SPIN_PAUSES ATM_SIZE(30, 1)
+#define BIAS_PERIOD ATM_SIZE(16, 1) /* central reads from one thought of bias to the next */
+#define CALM_FACTOR ATM_SIZE(9, 0)
 
 _Static_assert(sizeof(wend_rwmutex) == 40, "users' structures contain it");
 

@@ -296,6 +296,13 @@ int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_e
 	return 0;
 }
 
+/* Either way, where there are others at all. */
+bool spin_may_help(const struct m *mp)
+{
+	(void)mp;
+	return model_choose(2) == 1;
+}
+
 void wend_yield(void)
 {
 	atm_pause();
