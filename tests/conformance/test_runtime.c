@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The runtime begins and ends: wend_run, wend_start and wend_stop, the end of main. */
+#include "conformance/coroutines.h"
+
+static int return_seven(void *arg)
+{
+	CHECK_EQ(arg, (void *)&count);
+	return 7;
+}
+
+TEST(run_returns_what_the_function_returned)
+{
+	CHECK_EQ(wend_run(return_seven, &count), 7);
+	CHECK_EQ(wend_run(return_seven, &count), 7); /* and can be called again */
+}
+
+static int start_endless(void *fn)
+{
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(wend_go((void (*)(void *))fn, NULL), 0);
+	wend_yield();
+	return 3;
+}
+
+static void yield_for_ever(void *unused)
+{
+	(void)unused;
+	for (;;)
+		wend_yield();
+}
+
+TEST(the_others_end_when_main_returns)
+{
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(wend_run(start_endless, (void *)yield_for_ever), 3);
+		CHECK_EQ(wend_run(start_endless, (void *)wait_for_ever), 3);
+	}
+}
+
+static int start_hog(void *unused)
+{
+	wend_attr a = {.name = "the hog"};
+
+	(void)unused;
+	CHECK_EQ(wend_maxprocs(2) > 0, 1);
+	CHECK_EQ(wend_go_attr(&a, hog, NULL), 0);
+	YIELD_UNTIL(LOAD(count));
+	return 0;
+}
+
+static void run_hog(void *unused)
+{
+	(void)unused;
+	setenv("WENDDEBUG", "stop_ms=100", 1);
+	_exit(wend_run(start_hog, NULL) == -ETIMEDOUT ? 40 : 41);
+}
+
+/* It returns, unless the hog sits on the very thread that would have to. */
+TEST(run_names_who_does_not_stop)
+{
+	struct child c = child_call(run_hog, NULL, 8);
+
+	if (c.status == 2)
+		CHECK_HAS(c.err, "fatal error: wend_run cannot return");
+	else
+		CHILD_EXITED(&c, 40);
+	CHECK_HAS(c.err, "the hog");
+	child_free(&c);
+}
+
+static void stop_hog(void *unused)
+{
+	wend_attr a = {.name = "the hog"};
+
+	(void)unused;
+	setenv("WENDDEBUG", "stop_ms=100", 1);
+	CHECK_EQ(wend_start(NULL), 0);
+	CHECK_EQ(wend_go_attr(&a, hog, NULL), 0);
+	while (!LOAD(count))
+		TEST_SLEEP_MS(1);
+	CHECK_EQ(wend_stop(), -ETIMEDOUT);
+}
+
+TEST(stop_names_who_does_not_stop)
+{
+	struct child c = child_call(stop_hog, NULL, 8);
+
+	CHILD_EXITED(&c, 0);
+	CHECK_HAS(c.err, "the hog");
+	child_free(&c);
+}
+
+static int nested_run(void *unused)
+{
+	(void)unused;
+	return wend_run(return_seven, &count);
+}
+
+TEST(a_second_runtime_is_refused)
+{
+	CHECK_EQ(wend_run(nested_run, NULL), -EBUSY);
+}
+
+static void bump_and_exit_process(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 10; i++)
+		wend_yield();
+	printf("went on without main\n");
+	fflush(stdout);
+	exit(5);
+}
+
+static int main_goexits(void *unused)
+{
+	(void)unused;
+	CHECK_EQ(wend_go(bump_and_exit_process, NULL), 0);
+	wend_goexit();
+}
+
+static void run_main_goexits(void *unused)
+{
+	(void)unused;
+	wend_run(main_goexits, NULL);
+}
+
+TEST(others_go_on_after_main_calls_goexit)
+{
+	struct child c = child_call(run_main_goexits, NULL, 8);
+
+	CHILD_EXITED(&c, 5);
+	CHECK_EQ(c.out, "went on without main\n");
+	child_free(&c);
+}
+
+TEST_LIMIT(start_and_stop_inside_a_host_program, 20)
+{
+	long threads = 0;
+
+	for (int i = 0; i < 20; i++) {
+		wend_config cfg = {.maxprocs = 1 + i % 4};
+
+		CHECK_EQ(wend_start(i % 5 ? &cfg : NULL), 0);
+		CHECK_EQ(wend_start(NULL), -EBUSY);
+		wend_waitgroup_add(&wg, 100);
+		for (int k = 0; k < 100; k++)
+			CHECK_EQ(wend_go(bump, NULL), 0);
+		wend_waitgroup_wait(&wg);
+		CHECK_EQ(wend_go(wait_for_ever, NULL), 0);
+		CHECK_EQ(wend_stop(), 0);
+		CHECK_EQ(wend_stop(), -EINVAL);
+		CHECK_EQ(wend_go(bump, NULL), -EPERM);
+		if (i == 0) /* a sanitizer may have started one of its own */
+			threads = test_threads();
+	}
+	CHECK_EQ(LOAD(count), 2000);
+	test_threads_become(threads);
+}
+
+static void stop_inside(void *unused)
+{
+	(void)unused;
+	CHECK_EQ(wend_stop(), -EINVAL);
+	wend_waitgroup_done(&wg);
+}
+
+TEST(a_coroutine_cannot_stop_the_runtime)
+{
+	CHECK_EQ(wend_start(NULL), 0);
+	wend_waitgroup_add(&wg, 1);
+	CHECK_EQ(wend_go(stop_inside, NULL), 0);
+	wend_waitgroup_wait(&wg);
+	CHECK_EQ(wend_stop(), 0);
+}
