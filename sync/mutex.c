@@ -20,7 +20,7 @@
 
 #define SPIN_ROUNDS ATM_SIZE(4, 1)
 #define SPIN_PAUSES ATM_SIZE(30, 1)
-#define STARVING_NS ATM_SIZE(1000000, 3000)
+#define STARVING_NS ATM_SIZE(1000000, 1500)
 
 _Static_assert(sizeof(wend_mutex) == 16, "users' structures contain it");
 
