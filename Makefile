@@ -13,7 +13,7 @@ export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
 export MODEL_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test quick model bench install clean help setup-build setup-test setup-bench
+.PHONY: all lib test quick model mutants bench install clean help setup-build setup-test setup-bench
 
 all: setup-build ## library, examples and tests, release build, into build/
 	@$(MAKE) --no-print-directory lib
@@ -36,6 +36,10 @@ model: setup-build ## model tests, each for MODEL_SECONDS (20)
 	@cmake --preset model --log-level=WARNING
 	@cmake --build --preset model -j $(JOBS)
 	@ctest --preset model -j 2
+
+mutants: setup-build ## break the sources place by place and see whether the model tests notice
+	@cmake --preset model --log-level=WARNING
+	@scripts/mutants --build=build-model --jobs=$(JOBS)
 
 bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=full PROCS=n
 	@$(MAKE) --no-print-directory lib

@@ -178,6 +178,35 @@ MODEL_TEST(an_emptied_buffer_is_trimmed, .cover = 3)
 	finish();
 }
 
+/* A slot's second item: whoever sees it counted in bottom sees it in the slot. */
+static void thief_many(void *arg)
+{
+	steal(4, false);
+}
+
+static void slot_again(bool asym)
+{
+	begin(asym);
+	push();
+	push();
+	take();
+	take();
+	push(); /* by the slow way, which finds room for two */
+	model_go(thief_many, NULL);
+	push();
+	finish();
+}
+
+MODEL_TEST(a_slot_is_used_again_asym, .cover = 2)
+{
+	slot_again(true);
+}
+
+MODEL_TEST(a_slot_is_used_again_full, .cover = 2)
+{
+	slot_again(false);
+}
+
 /* Both kinds of replacement, and the owner's memory of the kept buffers. */
 MODEL_TEST(a_thief_that_looks_twice_sees_whole_buffers)
 {
