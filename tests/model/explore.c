@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <ucontext.h>
 
+#define PATIENCE 20.0 /* seconds more for outcomes that have not been seen */
+
 static const char *memory_name(unsigned memory)
 {
 	return memory == MODEL_TSO ? "tso" : "weak";
@@ -280,6 +282,11 @@ static void explore(const char *name, double seconds, struct model_result *resul
 	systematic = result->executions - systematic;
 	if (!result->failed && !all)
 		random_walk(name, seed, 256, UINT64_MAX, start + seconds, result);
+	/* What must be reached is looked for longer; how long depends on the machine, the verdict should not. */
+	for (uint64_t first = (uint64_t)1 << 32; !result->failed && !all && (model.opt->cover & ~model.covered) &&
+											 test_now() < start + seconds + PATIENCE;
+		 first += 256)
+		random_walk(name, seed, first, 256, start + seconds + PATIENCE, result);
 
 	double took = test_now() - start;
 	uint64_t n = result->executions - before;
