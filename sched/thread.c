@@ -145,7 +145,7 @@ int m_start(struct m *mp, struct p *pp, bool spinning)
 	int err = pthread_create(&mp->thread, &attr, thread_main, mp);
 
 	pthread_attr_destroy(&attr);
-	if (err == EPERM || err == EINVAL) /* a sandbox that refuses affinities */
+	if (err != 0 && err != EAGAIN) /* a sandbox that refuses affinities, whatever error it likes */
 		err = pthread_create(&mp->thread, NULL, thread_main, mp);
 	if (err == 0)
 		return 0;
@@ -154,7 +154,7 @@ int m_start(struct m *mp, struct p *pp, bool spinning)
 	atm_store_rel(&mp->gone, 1);
 	if (atm_xchg_sc(&said, 1) == 0)
 		fprintf(stderr,
-				"wend: no further thread (%s): coroutines run on fewer CPUs. Raise ulimit -u, "
+				"wend: no further thread (%s): coroutines run on fewer CPUs. Raise ulimit -u, ulimit -v, "
 				"kernel.pid_max or the pids limit of the cgroup. This is said once.\n",
 				strerror(err));
 	return -err;

@@ -267,6 +267,7 @@ TEST_LIMIT(binding_is_refused, 60)
 {
 	all_fail("sched_setaffinity", EINVAL, "pin=compact");
 	all_fail("sched_setaffinity", EPERM, "pin=spread");
+	all_fail("sched_setaffinity", ENOSYS, "");
 }
 
 TEST_LIMIT(files_cannot_be_opened, 60)
