@@ -6,6 +6,7 @@
  * It never endangers the machine. Coroutines: to N, or to half of the available memory. Threads:
  * until one is refused, to 40,000, to N, or to half of the room that the limits and the memory leave. */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -52,9 +53,48 @@ static long resident(void)
 	return pages * sysconf(_SC_PAGESIZE);
 }
 
+/* What the control groups above us leave below such a limit; LONG_MAX: there is none. Version 2 of control
+ * groups has a line `0::/group`, version 1 one for each controller, `8:pids:/group`. */
+static long cgroup_room(const char *controller, const char *limit, const char *used)
+{
+	char line[512], name[64], group[512], path[1024], file[1100];
+	FILE *f = fopen("/proc/self/cgroup", "r");
+	long least = LONG_MAX;
+
+	while (f && fgets(line, sizeof line, f)) {
+		if (sscanf(line, "0::%511[^\n]", group) == 1)
+			snprintf(path, sizeof path, "/sys/fs/cgroup%s", group);
+		else if (sscanf(line, "%*d:%63[^:]:%511[^\n]", name, group) == 2 && strcmp(name, controller) == 0)
+			snprintf(path, sizeof path, "/sys/fs/cgroup/%s%s", controller, group);
+		else
+			continue;
+		for (; strlen(path) >= strlen("/sys/fs/cgroup"); *strrchr(path, '/') = 0) {
+			long most, now;
+
+			snprintf(file, sizeof file, "%s/%s", path, limit);
+			most = number_in(file, "");
+			snprintf(file, sizeof file, "%s/%s", path, used);
+			now = number_in(file, "");
+			if (most >= 0 && most - now < least)
+				least = most > now ? most - now : 0;
+		}
+	}
+	if (f)
+		fclose(f);
+	return least;
+}
+
+static long least(long a, long b)
+{
+	return a < b ? a : b;
+}
+
+/* Memory that can still be had without swapping or being killed. */
 static long available(void)
 {
-	return number_in("/proc/meminfo", "MemAvailable:") * 1024;
+	return least(number_in("/proc/meminfo", "MemAvailable:") * 1024,
+				 least(cgroup_room("memory", "memory.max", "memory.current"),
+					   cgroup_room("memory", "memory.limit_in_bytes", "memory.usage_in_bytes")));
 }
 
 static void report(const char *what, long n, double seconds, long bytes, const char *why)
@@ -115,11 +155,13 @@ static void coroutines(long wanted)
 
 static sem_t thread_parked, thread_gate;
 
+/* Each lets the next one out, so that they are never runnable all at once. */
 static void *thread_at_gate(void *unused)
 {
 	sem_post(&thread_parked);
 	while (sem_wait(&thread_gate) != 0)
 		;
+	sem_post(&thread_gate);
 	return unused;
 }
 
@@ -159,29 +201,6 @@ static long threads_alive(void)
 	return n;
 }
 
-/* The limits on processes of the control groups above us. */
-static void keep_clear_of_cgroups(long *most, const char **why)
-{
-	char line[512], path[1024], file[1100];
-	FILE *f = fopen("/proc/self/cgroup", "r");
-
-	path[0] = 0;
-	while (f && fgets(line, sizeof line, f))
-		if (strncmp(line, "0::", 3) == 0)
-			snprintf(path, sizeof path, "/sys/fs/cgroup%.*s", (int)strcspn(line + 3, "\n"), line + 3);
-	if (f)
-		fclose(f);
-	while (strlen(path) >= strlen("/sys/fs/cgroup")) {
-		long used;
-
-		snprintf(file, sizeof file, "%s/pids.current", path);
-		used = number_in(file, "");
-		snprintf(file, sizeof file, "%s/pids.max", path);
-		keep_clear(most, why, number_in(file, ""), used, "half of the control group's pids.max");
-		*strrchr(path, '/') = 0;
-	}
-}
-
 static void threads(long wanted)
 {
 	long most = 40000, n = 0, before;
@@ -203,7 +222,8 @@ static void threads(long wanted)
 				   "half of the limit on processes (ulimit -u)");
 	/* About 16 KiB of kernel stack, 8 of user stack, 16 of the rest. */
 	keep_clear(&most, &why, available() / (40 * 1024), 0, "half of the available memory");
-	keep_clear_of_cgroups(&most, &why);
+	keep_clear(&most, &why, cgroup_room("pids", "pids.max", "pids.current"), 0,
+			   "half of the control group's pids.max");
 	if (wanted <= most) {
 		most = wanted;
 		why = "as many as the coroutines asked for";
@@ -211,8 +231,8 @@ static void threads(long wanted)
 
 	t = malloc((size_t)(most + 1) * sizeof *t);
 	if (!t || sem_init(&thread_parked, 0, 0) != 0 || sem_init(&thread_gate, 0, 0) != 0) {
-		perror("million");
-		exit(1);
+		report("threads:", 0, 0, 0, "memory or address space, which the coroutines' stacks keep (ulimit -v)");
+		return;
 	}
 	before = resident();
 	start = now();
@@ -229,8 +249,7 @@ static void threads(long wanted)
 		while (sem_wait(&thread_parked) != 0)
 			;
 	report("threads:", n, now() - start, resident() - before, why);
-	for (long i = 0; i < n; i++)
-		sem_post(&thread_gate);
+	sem_post(&thread_gate);
 	for (long i = 0; i < n; i++)
 		pthread_join(t[i], NULL);
 	free(t);
