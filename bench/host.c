@@ -77,11 +77,6 @@ uint64_t host_virtual(void)
 	return proc_number("/proc/self/status", "VmSize:") * 1024;
 }
 
-uint64_t host_available(void)
-{
-	return proc_number("/proc/meminfo", "MemAvailable:") * 1024;
-}
-
 static void tighten(uint64_t *room, const char **why, uint64_t limit, uint64_t used,
 					const char *name)
 {
@@ -93,8 +88,14 @@ static void tighten(uint64_t *room, const char **why, uint64_t limit, uint64_t u
 	}
 }
 
+/* A limit of control groups and what counts against it: files in each group's folder. */
+struct group_limit {
+	const char *controller, *limit, *used;
+};
+
 /* The group's folder and those above it, up to the root of the hierarchy. */
-static void tighten_by_cgroup(uint64_t *room, const char **why, const char *root, const char *group)
+static void tighten_by_group(uint64_t *room, const char **why, const struct group_limit *of,
+							 const char *root, const char *group)
 {
 	char dir[256], path[320];
 	char *end;
@@ -103,11 +104,11 @@ static void tighten_by_cgroup(uint64_t *room, const char **why, const char *root
 	for (;;) {
 		uint64_t limit, used;
 
-		snprintf(path, sizeof path, "%s/pids.max", dir);
+		snprintf(path, sizeof path, "%s/%s", dir, of->limit);
 		limit = proc_number(path, "");
-		snprintf(path, sizeof path, "%s/pids.current", dir);
+		snprintf(path, sizeof path, "%s/%s", dir, of->used);
 		used = proc_number(path, "");
-		tighten(room, why, limit, used, "pids.max of the cgroup");
+		tighten(room, why, limit, used, of->limit);
 		end = strrchr(dir, '/');
 		if (!end || (size_t)(end - dir) < strlen(root))
 			return;
@@ -115,9 +116,9 @@ static void tighten_by_cgroup(uint64_t *room, const char **why, const char *root
 	}
 }
 
-static void tighten_by_cgroups(uint64_t *room, const char **why)
+static void tighten_by_cgroups(uint64_t *room, const char **why, const struct group_limit *of)
 {
-	char line[256];
+	char line[256], root[64];
 	FILE *f = fopen("/proc/self/cgroup", "re");
 
 	/* "0::/path" in version 2, "7:pids:/path" in version 1 */
@@ -128,18 +129,32 @@ static void tighten_by_cgroups(uint64_t *room, const char **why)
 			continue;
 		*group++ = '\0';
 		group[strcspn(group, "\n")] = '\0';
+		snprintf(root, sizeof root, "/sys/fs/cgroup/%s", of->controller);
 		if (strcmp(names, ":") == 0)
-			tighten_by_cgroup(room, why, "/sys/fs/cgroup", group);
-		else if (strstr(names, "pids"))
-			tighten_by_cgroup(room, why, "/sys/fs/cgroup/pids", group);
+			tighten_by_group(room, why, of, "/sys/fs/cgroup", group);
+		else if (strcmp(names + 1, of->controller) == 0)
+			tighten_by_group(room, why, of, root, group);
 	}
 	if (f)
 		fclose(f);
 }
 
+uint64_t host_available(void)
+{
+	static const struct group_limit v2 = {"memory", "memory.max", "memory.current"},
+									v1 = {"memory", "memory.limit_in_bytes", "memory.usage_in_bytes"};
+	uint64_t room = proc_number("/proc/meminfo", "MemAvailable:") * 1024;
+	const char *why;
+
+	tighten_by_cgroups(&room, &why, &v2);
+	tighten_by_cgroups(&room, &why, &v1);
+	return room;
+}
+
 uint64_t host_thread_room(const char **why)
 {
 	/* /proc/loadavg ends with "running/all last-pid": all counts every thread of this pid space. */
+	static const struct group_limit pids = {"pids", "pids.max", "pids.current"};
 	uint64_t room = UINT64_MAX, threads = 0;
 	struct rlimit rl;
 	FILE *f = fopen("/proc/loadavg", "re");
@@ -158,7 +173,7 @@ uint64_t host_thread_room(const char **why)
 			"kernel.threads-max");
 	/* Stack and guard are a mapping each. */
 	tighten(&room, why, proc_number("/proc/sys/vm/max_map_count", "") / 2, 0, "vm.max_map_count");
-	tighten_by_cgroups(&room, why);
+	tighten_by_cgroups(&room, why, &pids);
 	return room;
 }
 
