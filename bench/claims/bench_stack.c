@@ -7,11 +7,9 @@
  * recursion.
  */
 #include "base/compiler.h"
+#include "bench/crowd.h"
 #include "bench/host.h"
-#include "bench/rt.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <string.h>
 
 #define COUNT 200                      /* parked ones that the per-one figures are taken over */
@@ -64,25 +62,7 @@ static void count_deep(bench *b, const struct deep *deep)
 	bench_count(b, "rss_ended_bytes", (double)deep->ended - before, BENCH_VALUE);
 }
 
-static double each(uint64_t before, uint64_t after)
-{
-	return ((double)after - (double)before) / COUNT;
-}
-
 /* ---- Coroutines ---------------------------------------------------------------------------- */
-
-struct crowd {
-	wend_waitgroup here, gate, over;
-};
-
-static void stand(void *arg)
-{
-	struct crowd *crowd = arg;
-
-	wend_waitgroup_done(&crowd->here);
-	wend_waitgroup_wait(&crowd->gate);
-	wend_waitgroup_done(&crowd->over);
-}
 
 /* The reservation of the first parked one is that of all: they have no attributes. */
 static bool note_reservation(const wend_coroutine_info *info, void *arg)
@@ -106,20 +86,17 @@ static void park_many(struct rt *rt)
 	virtual = host_virtual();
 	wend_waitgroup_add(&crowd.gate, 1);
 	for (int i = 0; i < COUNT; i++) {
-		wend_waitgroup_add(&crowd.here, 1);
-		wend_waitgroup_add(&crowd.over, 1);
-		if (!rt_ok(rt, wend_go(stand, &crowd), "wend_go"))
+		if (!rt_ok(rt, crowd_add(&crowd), "wend_go"))
 			return;
 	}
 	wend_waitgroup_wait(&crowd.here);
-	bench_count(rt->b, "rss_bytes_each", each(rss, host_rss()), BENCH_VALUE);
+	bench_count(rt->b, "rss_bytes_each", each(rss, host_rss(), COUNT), BENCH_VALUE);
 	/* The arena is mapped at once and ahead, so the address space of one is what it reserves
 	 * there. */
 	wend_coroutines_each(note_reservation, &reserved);
 	bench_count(rt->b, "virtual_bytes_each", (double)reserved, BENCH_VALUE);
-	bench_count(rt->b, "mapped_bytes_each", each(virtual, host_virtual()), BENCH_VALUE);
-	wend_waitgroup_done(&crowd.gate);
-	wend_waitgroup_wait(&crowd.over);
+	bench_count(rt->b, "mapped_bytes_each", each(virtual, host_virtual(), COUNT), BENCH_VALUE);
+	crowd_open(&crowd);
 }
 
 struct diver {
@@ -167,40 +144,19 @@ RT_BENCH_FLAGS(claim_stack_coroutine, "claims/stack_coroutine", 1, BENCH_SAME_CP
 
 /* ---- Threads ------------------------------------------------------------------------------- */
 
-struct hall {
-	atm_u32 here, open;
-};
-
-static void *stand_thread(void *arg)
-{
-	struct hall *hall = arg;
-
-	atm_add_sc(&hall->here, 1);
-	while (atm_load_acq(&hall->open) == 0)
-		host_futex_wait(&hall->open, 0);
-	return NULL;
-}
-
 static int park_threads(bench *b)
 {
 	struct hall hall = {.here = {0}};
 	pthread_t thread[COUNT];
 	uint64_t rss = host_rss(), virtual = host_virtual();
-	uint32_t made = 0;
-	int rc = 0;
+	int rc;
+	uint64_t made = hall_fill(&hall, thread, COUNT, &rc);
 
-	while (made < COUNT && (rc = pthread_create(&thread[made], NULL, stand_thread, &hall)) == 0)
-		made++;
-	while (atm_load_acq(&hall.here) < made)
-		sched_yield();
 	if (rc == 0) {
-		bench_count(b, "rss_bytes_each", each(rss, host_rss()), BENCH_VALUE);
-		bench_count(b, "virtual_bytes_each", each(virtual, host_virtual()), BENCH_VALUE);
+		bench_count(b, "rss_bytes_each", each(rss, host_rss(), COUNT), BENCH_VALUE);
+		bench_count(b, "virtual_bytes_each", each(virtual, host_virtual(), COUNT), BENCH_VALUE);
 	}
-	atm_store_rel(&hall.open, 1);
-	host_futex_wake(&hall.open, (int)made);
-	while (made-- > 0)
-		pthread_join(thread[made], NULL);
+	hall_open(&hall, thread, made);
 	return rc;
 }
 

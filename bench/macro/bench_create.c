@@ -7,11 +7,9 @@
  * half of the room that the tightest limit leaves and half of that memory, and no more than 2000
  * unless the run is a full one.
  */
+#include "bench/crowd.h"
 #include "bench/host.h"
-#include "bench/rt.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +27,6 @@ struct memory {
 static struct memory memory_now(void)
 {
 	return (struct memory){host_rss(), host_pte(), host_available()};
-}
-
-static double each(uint64_t before, uint64_t after, uint64_t count)
-{
-	return count ? ((double)after - (double)before) / (double)count : 0;
 }
 
 static void count_memory(bench *b, const struct memory *before, uint64_t count)
@@ -67,19 +60,6 @@ static void limit_by_memory(uint64_t *count, uint64_t bytes, char *why, size_t s
 
 /* ---- Coroutines ---------------------------------------------------------------------------- */
 
-struct crowd {
-	wend_waitgroup here, gate, over;
-};
-
-static void stand(void *arg)
-{
-	struct crowd *crowd = arg;
-
-	wend_waitgroup_done(&crowd->here);
-	wend_waitgroup_wait(&crowd->gate);
-	wend_waitgroup_done(&crowd->over);
-}
-
 /* An operation is the creation of all. */
 static void coroutines(struct rt *rt, uint64_t n)
 {
@@ -87,7 +67,6 @@ static void coroutines(struct rt *rt, uint64_t n)
 	uint64_t want = (uint64_t)bench_arg(rt->b, 0), made = 0, from;
 	char why[160] = "all that were asked for";
 	struct memory before;
-	int rc = 0;
 
 	limit_by_memory(&want, COROUTINE_BYTES, why, sizeof why);
 	wend_release_memory();
@@ -95,12 +74,9 @@ static void coroutines(struct rt *rt, uint64_t n)
 	wend_waitgroup_add(&crowd.gate, 1);
 	rt_begin(rt);
 	while (made < want) {
-		wend_waitgroup_add(&crowd.here, 1);
-		wend_waitgroup_add(&crowd.over, 1);
-		rc = wend_go(stand, &crowd);
+		int rc = crowd_add(&crowd);
+
 		if (rc != 0) {
-			wend_waitgroup_done(&crowd.here);
-			wend_waitgroup_done(&crowd.over);
 			snprintf(why, sizeof why, "wend_go: %s", strerror(-rc));
 			break;
 		}
@@ -112,8 +88,7 @@ static void coroutines(struct rt *rt, uint64_t n)
 	bench_items(rt->b, made);
 	bench_label(rt->b, why);
 	from = bench_now();
-	wend_waitgroup_done(&crowd.gate);
-	wend_waitgroup_wait(&crowd.over);
+	crowd_open(&crowd);
 	bench_count(rt->b, "wake_and_end_ns_each", each(from, bench_now(), made), BENCH_VALUE);
 	wend_release_memory();
 	count_left(rt->b, &before);
@@ -159,20 +134,6 @@ BENCH_NAMED(create_first_touch, "create/first_touch", .run = first_touch,
 
 /* ---- Threads ------------------------------------------------------------------------------- */
 
-struct hall {
-	atm_u32 here, open;
-};
-
-static void *stand_thread(void *arg)
-{
-	struct hall *hall = arg;
-
-	atm_add_sc(&hall->here, 1);
-	while (atm_load_acq(&hall->open) == 0)
-		host_futex_wait(&hall->open, 0);
-	return NULL;
-}
-
 static void threads(bench *b)
 {
 	uint64_t want = (uint64_t)bench_arg(b, 0), made = 0, room, from;
@@ -181,6 +142,7 @@ static void threads(bench *b)
 	const char *limit;
 	struct memory before;
 	pthread_t *thread;
+	int rc;
 
 	room = host_thread_room(&limit);
 	if (room / 2 < want) {
@@ -197,27 +159,16 @@ static void threads(bench *b)
 		goto out;
 	before = memory_now();
 	from = bench_now();
-	while (made < want) {
-		int rc = pthread_create(&thread[made], NULL, stand_thread, &hall);
-
-		if (rc != 0) {
-			snprintf(why, sizeof why, "pthread_create: %s", strerror(rc));
-			break;
-		}
-		made++;
-	}
-	while (atm_load_acq(&hall.here) < made)
-		sched_yield();
+	made = hall_fill(&hall, thread, want, &rc);
 	bench_time(b, bench_now() - from);
+	if (rc != 0)
+		snprintf(why, sizeof why, "pthread_create: %s", strerror(rc));
 	count_memory(b, &before, made);
 	bench_count(b, "room", (double)room, BENCH_VALUE);
 	bench_items(b, made);
 	bench_label(b, why);
 	from = bench_now();
-	atm_store_rel(&hall.open, 1);
-	host_futex_wake(&hall.open, (int)made);
-	for (uint64_t i = 0; i < made; i++)
-		pthread_join(thread[i], NULL);
+	hall_open(&hall, thread, made);
 	bench_count(b, "wake_and_end_ns_each", each(from, bench_now(), made), BENCH_VALUE);
 	count_left(b, &before);
 	bench_next(b);

@@ -277,13 +277,8 @@ static double time_factor(void)
 	const char *s = getenv("WEND_TEST_TIMEOUT");
 	double f = s ? atof(s) : 1;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-	f *= 4;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-	f *= 4;
-#endif
-#endif
+	if (TEST_SANITIZED)
+		f *= 4;
 	return f > 0 ? f : 1;
 }
 

@@ -279,7 +279,7 @@ TEST_LIMIT(files_cannot_be_opened, 60)
 /* ---- Real limits ----------------------------------------------------------------------------- */
 
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !TEST_SANITIZED
 static void limited_address_space(void *arg)
 {
 	struct plan p = {"mmap", 1 << 30, ENOMEM, ""};
@@ -293,11 +293,6 @@ TEST_LIMIT(a_low_limit_on_address_space, 60)
 {
 	static const int mib[] = {512, 128, 64, 40};
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-	test_skip("ThreadSanitizer reserves terabytes");
-#endif
-#endif
 	for (int i = 0; i < 4; i++) {
 		struct child c = child_call(limited_address_space, (void *)(uintptr_t)mib[i], 10);
 

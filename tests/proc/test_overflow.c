@@ -10,14 +10,6 @@
 
 #include <wend/wend.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 static wend_waitgroup wg;
 static uint64_t victim_id;
 
@@ -140,7 +132,7 @@ TEST_LIMIT(without_an_alternate_stack_a_warning, 20)
 	const char *first = strstr(c.err, "wend: no stack for fault handlers (sigaltstack: Cannot allocate memory)");
 
 	CHECK_MSG(first && !strstr(first + 1, "wend: no stack"), "not said once: %s", c.err);
-#ifndef SANITIZED /* a sanitizer may have a stack for handlers of its own */
+#if !TEST_SANITIZED /* a sanitizer may have a stack for handlers of its own */
 	CHECK_EQ(c.signal, SIGSEGV);
 	CHECK_MSG(!strstr(c.err, "fatal error"), "%s", c.err);
 #endif

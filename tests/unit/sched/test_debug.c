@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Looking at the runtime: the list of coroutines, the counters, what it was built with. */
-#include "harness/test.h"
+#include "harness/crowd.h"
 
 #include <pthread.h>
 
-#include <wend/wend.h>
-
-static wend_waitgroup gate, wg;
-
-static void wait_at_gate(void *unused)
-{
-	(void)unused;
-	wend_waitgroup_done(&wg);
-	wend_waitgroup_wait(&gate);
-	wend_waitgroup_done(&wg);
-}
+static wend_waitgroup wg;
 
 struct tally {
 	int shown, waiting, running, runnable, bad;
@@ -30,7 +20,7 @@ static bool look(const wend_coroutine_info *i, void *arg)
 	if (strcmp(i->state, "sync.WaitGroup.Wait") == 0) {
 		t->waiting++;
 		/* parked_ns may lag, but a parked one has it and knows its object */
-		t->bad += i->wait_object != &gate && i->wait_object != &wg;
+		t->bad += i->wait_object != &gate;
 	} else if (strcmp(i->state, "running") == 0) {
 		t->running++;
 	} else if (strcmp(i->state, "runnable") == 0) {
@@ -48,11 +38,7 @@ CO_TEST(the_list_shows_everybody)
 {
 	struct tally t = {.me = wend_coroutine_id()};
 
-	wend_waitgroup_add(&gate, 1);
-	wend_waitgroup_add(&wg, 100);
-	for (int i = 0; i < 100; i++)
-		CHECK_EQ(wend_go(wait_at_gate, NULL), 0);
-	wend_waitgroup_wait(&wg);
+	crowd(100);
 	for (int tries = 0; tries < 1000; tries++) { /* the last may still be on its way to sleep */
 		t = (struct tally){.me = wend_coroutine_id()};
 		CHECK_EQ(wend_coroutines_each(look, &t), 101);
@@ -65,11 +51,7 @@ CO_TEST(the_list_shows_everybody)
 	CHECK_EQ(t.running, 1);
 	CHECK_EQ(t.me, 0);
 	CHECK_EQ(t.bad, 0);
-	wend_waitgroup_add(&wg, 100);
-	wend_waitgroup_done(&gate);
-	wend_waitgroup_wait(&wg);
-	while (wend_num_coroutines() != 1)
-		wend_yield();
+	disperse();
 	t = (struct tally){.me = wend_coroutine_id()};
 	CHECK_EQ(wend_coroutines_each(look, &t), 1);
 }
@@ -84,11 +66,7 @@ CO_TEST(the_walk_stops_when_told)
 {
 	int n = 0;
 
-	wend_waitgroup_add(&gate, 1);
-	wend_waitgroup_add(&wg, 10);
-	for (int i = 0; i < 10; i++)
-		CHECK_EQ(wend_go(wait_at_gate, NULL), 0);
-	wend_waitgroup_wait(&wg);
+	crowd(10);
 	CHECK_EQ(wend_coroutines_each(only_first, &n), 3);
 	CHECK_EQ(n, 3);
 }
@@ -251,15 +229,10 @@ CO_TEST(the_atomics_backend_is_the_one_asked_for)
 /* The release build on x86-64 uses Concurrency Kit; so does every build without ThreadSanitizer. */
 CO_TEST(the_default_backend_is_ck_pr)
 {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-	test_skip("ThreadSanitizer needs the compiler's atomics");
-#endif
-#endif
+#if defined(__x86_64__) && !TEST_TSAN
 	CHECK_EQ(wend_atomics_backend(), "ck_pr");
 #else
-	test_skip("not x86-64, or ThreadSanitizer");
+	test_skip("not x86-64, or ThreadSanitizer, which needs the compiler's atomics");
 #endif
 }
 

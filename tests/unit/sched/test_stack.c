@@ -1,52 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a stack costs, and that the memory comes back. */
-#include "harness/test.h"
+#include "harness/crowd.h"
 
 #include <sys/mman.h>
-
-#include <wend/wend.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
-static wend_waitgroup parked, gate, gone;
-
-static void wait_at_gate(void *unused)
-{
-	(void)unused;
-	wend_waitgroup_done(&parked);
-	wend_waitgroup_wait(&gate);
-	wend_waitgroup_done(&gone);
-}
-
-static void crowd(int n)
-{
-	wend_waitgroup_add(&gate, 1);
-	for (int i = 0; i < n; i++) {
-		wend_waitgroup_add(&parked, 1);
-		wend_waitgroup_add(&gone, 1);
-		CHECK_EQ(wend_go(wait_at_gate, NULL), 0);
-	}
-	wend_waitgroup_wait(&parked);
-	CHECK_EQ(wend_num_coroutines(), n + 1);
-}
-
-static void disperse(void)
-{
-	wend_waitgroup_done(&gate);
-	wend_waitgroup_wait(&gone);
-	while (wend_num_coroutines() > 1)
-		wend_yield();
-}
 
 /* ---- One page -------------------------------------------------------------------------------- */
 
@@ -67,7 +24,7 @@ static void look_below(void *unused)
 
 CO_TEST(a_fresh_stack_touches_one_page)
 {
-	if (SANITIZED)
+	if (TEST_SANITIZED)
 		test_skip("instrumented frames are larger");
 	for (int i = 0; i < 20; i++) {
 		wend_attr a = {.stack_size = 100 << 10}; /* a class of its own: the stack is fresh */
@@ -88,7 +45,7 @@ CO_TEST_LIMIT(a_parked_coroutine_costs_about_a_page, 30)
 	enum { N = 20000 };
 	long before, kib;
 
-	if (SANITIZED)
+	if (TEST_SANITIZED)
 		test_skip("the sanitizer's shadow is resident memory, too");
 	crowd(100); /* what is allocated once */
 	disperse();
@@ -122,7 +79,7 @@ CO_TEST_LIMIT(memory_comes_back_after_a_bulk, 60)
 	long n = available_kib() / 4 / 5, before, peak, after;
 
 	n = n > 200000 ? 200000 : n;
-	if (SANITIZED)
+	if (TEST_SANITIZED)
 		n = n > 20000 ? 20000 : n;
 	crowd(1000);
 	disperse();
@@ -135,7 +92,7 @@ CO_TEST_LIMIT(memory_comes_back_after_a_bulk, 60)
 		wend_release_memory();
 		after = test_rss_kib();
 		test_note("%ld coroutines: %ld KiB before, %ld with them, %ld after", n, before, peak, after);
-		if (SANITIZED)
+		if (TEST_SANITIZED)
 			continue;
 		CHECK_LE(before + n * 3, peak);
 		CHECK_LE(after, before + 128); /* 28 where it was measured: nothing grows with n */
@@ -151,14 +108,14 @@ CO_TEST_LIMIT(free_stacks_are_given_back_without_being_asked, 60)
 	crowd(1000);
 	disperse();
 	before = test_rss_kib();
-	crowd(SANITIZED ? N / 10 : N);
+	crowd(TEST_SANITIZED ? N / 10 : N);
 	peak = test_rss_kib();
 	disperse();
 	after = test_rss_kib();
 	wend_stats_read(&st);
 	test_note("%ld KiB before, %ld with them, %ld after; %llu bytes returned", before, peak, after,
 			  (unsigned long long)st.stack_bytes_returned);
-	if (SANITIZED)
+	if (TEST_SANITIZED)
 		test_skip("the sanitizer's shadow is resident memory, too");
 	CHECK(st.stack_bytes_returned > 0);
 	CHECK_LE(after - before, (peak - before) / 2);
@@ -216,7 +173,7 @@ TEST_LIMIT(starting_and_stopping_does_not_leak, 60)
 	after = test_rss_kib();
 	test_note("%ld KiB after 20 times, %ld after 220", before, after);
 	test_threads_become(threads);
-	if (SANITIZED)
+	if (TEST_SANITIZED)
 		test_skip("freed memory stays in the sanitizer's quarantine");
 	CHECK_LE(after - before, 512);
 }

@@ -2,28 +2,13 @@
  *
  * Pages that parked coroutines have touched and no longer use go back to the kernel; those that they use
  * stay what they are. */
-#include "harness/test.h"
+#include "harness/crowd.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 
-#include <wend/wend.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 enum { PAGE = 4096 };
-
-static wend_waitgroup parked, gate, gone;
 
 /* ---- Once deep, now shallow ---------------------------------------------------------------------- */
 
@@ -52,8 +37,7 @@ static void be_deep(void *arg)
 		data[i] = test_rand(&rng);
 	frame_of[me] = __builtin_frame_address(0);
 	dive(frame_of[me], 1 << 20, (uint64_t)me);
-	wend_waitgroup_done(&parked);
-	wend_waitgroup_wait(&gate);
+	stand_at_gate();
 	rng = (uint64_t)me + 1000;
 	for (int i = 0; i < LOCALS; i++)
 		CHECK_MSG(data[i] == test_rand(&rng), "coroutine %d lost word %d of its stack", me, i);
@@ -83,11 +67,8 @@ CO_TEST_LIMIT(pages_below_a_parked_coroutine_go_back, 30)
 
 	wend_waitgroup_add(&gate, 1);
 	before = test_rss_kib();
-	for (int i = 0; i < DEEP; i++) {
-		wend_waitgroup_add(&parked, 1);
-		wend_waitgroup_add(&gone, 1);
-		CHECK_EQ(wend_go_attr(&a, be_deep, (void *)(intptr_t)i), 0);
-	}
+	for (int i = 0; i < DEEP; i++)
+		crowd_go(&a, be_deep, (void *)(intptr_t)i);
 	wend_waitgroup_wait(&parked);
 	/* Who has said so is about to park: give the last ones the time. */
 	for (int i = 0; i < 100; i++)
@@ -101,9 +82,9 @@ CO_TEST_LIMIT(pages_below_a_parked_coroutine_go_back, 30)
 		int n = resident_below(frame_of[i]);
 
 		/* The page with the stack pointer and the one below; instrumented frames are larger. */
-		CHECK_MSG(n <= (SANITIZED ? 6 : 3), "coroutine %d keeps %d pages below its frame", i, n);
+		CHECK_MSG(n <= (TEST_SANITIZED ? 6 : 3), "coroutine %d keeps %d pages below its frame", i, n);
 	}
-	if (!SANITIZED) { /* whose shadow is resident memory, too */
+	if (!TEST_SANITIZED) { /* whose shadow is resident memory, too */
 		CHECK_LE(before + DEEP * 900, with);
 		CHECK_LE(after - before, DEEP * 16 + 1024);
 	}
@@ -134,9 +115,7 @@ CO_TEST_LIMIT(pages_go_back_by_themselves_when_nothing_runs, 30)
 	int least;
 
 	wend_waitgroup_add(&gate, 1);
-	wend_waitgroup_add(&parked, 1);
-	wend_waitgroup_add(&gone, 1);
-	CHECK_EQ(wend_go_attr(&a, be_deep, NULL), 0);
+	crowd_go(&a, be_deep, NULL);
 	wend_waitgroup_wait(&parked);
 	CHECK(resident_below(frame_of[0]) > 200);
 	CHECK(pthread_create(&t, NULL, look_from_outside, &least) == 0);
