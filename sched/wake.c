@@ -5,48 +5,33 @@
 #include <time.h>
 
 #include "base/fatal.h"
+#include "base/list.h"
 #include "sched/idle_priv.h"
 #include "sched/policy.h"
 
 /* ---- Lists -------------------------------------------------------------------------------------- */
 
-/* Takes mp off the list of sleeping M's; false when a waker has done so. sched.lock held. */
+/* Takes mp off the list of sleeping M's; false when a waker has done so. sched.lock held, as for the next two and put_idle_p. */
 bool unlist(struct m *mp)
 {
-	for (struct m **at = &sched.idle_m; *at; at = &(*at)->link) {
-		if (*at == mp) {
-			*at = mp->link;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* sched.lock held, as for the next two. */
-struct p *take_idle_p(void)
-{
-	struct p *pp = sched.idle_p;
-
-	if (pp) {
-		sched.idle_p = pp->link;
-		pp->state = P_TAKEN;
-		atm_add_sc(&sched.load, -LOAD_IDLE);
-	}
-	return pp;
+	return list_remove(&sched.idle_m, mp, link);
 }
 
 /* One certain P, if it is idle. */
 bool take_this_p(struct p *pp)
 {
-	for (struct p **at = &sched.idle_p; *at; at = &(*at)->link) {
-		if (*at == pp) {
-			*at = pp->link;
-			pp->state = P_TAKEN;
-			atm_add_sc(&sched.load, -LOAD_IDLE);
-			return true;
-		}
-	}
-	return false;
+	if (!list_remove(&sched.idle_p, pp, link))
+		return false;
+	pp->state = P_TAKEN;
+	atm_add_sc(&sched.load, -LOAD_IDLE);
+	return true;
+}
+
+struct p *take_idle_p(void)
+{
+	struct p *pp = sched.idle_p;
+
+	return pp && take_this_p(pp) ? pp : NULL;
 }
 
 void put_idle_p(struct p *pp)
