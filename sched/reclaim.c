@@ -452,6 +452,20 @@ void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b)
 	}
 }
 
+void reclaim_hasten(void)
+{
+	if (pinned(getm()))
+		return;
+	seal_all();
+	for (int i = 0; i < 16 && reclaim_waiting(); i++) {
+		drive_from_outside(true);
+		if (run_block(getm()))
+			continue;
+		for (int j = 0; j < 32; j++)
+			atm_pause();
+	}
+}
+
 static void call_one(void *ptr, void *fn)
 {
 	((void (*)(void *))fn)(ptr);

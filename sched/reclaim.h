@@ -11,6 +11,9 @@
 /* fn(a, b) after a grace period. Outside enter and leave. */
 void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b);
 
+/* Large things were retired: a grace period now, if all sections end within microseconds. One membarrier. */
+void reclaim_hasten(void);
+
 /* A mark behind all that was retired before; passed when all of that has run. */
 uint64_t reclaim_mark(void);
 bool reclaim_passed(uint64_t mark);

@@ -4,7 +4,7 @@
  */
 #include "wend/counter.h"
 
-#include "sched/sched.h"
+#include "sync/counter_priv.h"
 
 static noinline uint32_t number_slow(wend_counter *c)
 {
@@ -18,10 +18,8 @@ static noinline uint32_t number_slow(wend_counter *c)
 	return number;
 }
 
-/* First use of the counter or of the cell on this P, no number left, no memory, no P. */
-static noinline void add_slow(wend_counter *c, int64_t n)
+noinline void counter_add_slow(struct m *mp, wend_counter *c, int64_t n)
 {
-	struct m *mp = enter();
 	atm_u64 *cell = NULL;
 
 	if (mp) {
@@ -36,6 +34,13 @@ static noinline void add_slow(wend_counter *c, int64_t n)
 		atm_add_own(cell, (uint64_t)n); /* rlx: one writer, the P */
 	else
 		atm_add_sc(&c->wend__shared, (uint64_t)n);
+}
+
+static noinline void add_slow(wend_counter *c, int64_t n)
+{
+	struct m *mp = enter();
+
+	counter_add_slow(mp, c, n);
 	leave_any(mp);
 }
 
@@ -46,10 +51,10 @@ void wend_counter_add(wend_counter *c, int64_t n)
 	uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
 
 	if (likely(mp && number - 1 < CELL_RANGE - 1 && enter_bare(mp))) {
-		atm_u64 *cells = atm_load_rlx(&mp->p->cells[number / CELLS_PER_SEGMENT]); /* rlx: own word */
+		atm_u64 *cell = counter_cell(mp, number);
 
-		if (likely(cells)) {
-			atm_add_own(&cells[number % CELLS_PER_SEGMENT], (uint64_t)n); /* rlx: one writer, the P */
+		if (likely(cell)) {
+			atm_add_own(cell, (uint64_t)n); /* rlx: one writer, the P */
 			leave(mp);
 			return;
 		}
@@ -57,14 +62,21 @@ void wend_counter_add(wend_counter *c, int64_t n)
 	add_slow(c, n);
 }
 
-int64_t wend_counter_load(const wend_counter *c)
+int64_t counter_sum(const wend_counter *c)
 {
-	struct m *mp = enter();
 	uint32_t number = atm_load_acq(&c->wend__id);
 	int64_t sum = (int64_t)atm_load_acq(&c->wend__shared);
 
 	if (number && number != NO_CELL)
 		sum += cells_sum(number, false);
+	return sum;
+}
+
+int64_t wend_counter_load(const wend_counter *c)
+{
+	struct m *mp = enter();
+	int64_t sum = counter_sum(c);
+
 	leave_any(mp);
 	return sum;
 }

@@ -11,6 +11,7 @@
 #include <wend/debug.h>
 #include <wend/deque.h>
 #include <wend/go.h>
+#include <wend/map.h>
 #include <wend/mutex.h>
 #include <wend/once.h>
 #include <wend/pool.h>

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sync/map_range.c - the concurrent map as a whole: its beginning and end, clear, range, and what range holds back.
+ *
+ * **Range** goes through all hashes in ascending order: `at` is the first that it has not seen. Each step takes the entries from `at`
+ * to the end of a bucket's interval, of whatever table has them now, and calls the user's function on the copies, outside. As a
+ * key's hash never changes, no key comes twice and none that stays is missed, whatever the tables do meanwhile.
+ *
+ * **What range holds back.** Keys of strings and bytes, and values that the map destroys, must live until the callback returns, which
+ * may park: no section can do that. A ranger lists itself in the core, inside a section. What was taken out of the map
+ * comes by here after a grace period (map_drop_*): so each ranger that may have seen it is listed by then, and if there is
+ * any it is held until no ranger is left that began earlier.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/fatal.h"
+#include "sched/reclaim.h"
+#include "sync/map_priv.h"
+
+#define AT_ONCE 64        /* entries copied without asking for memory */
+#define STEPS_AT_ONCE 128 /* buckets looked at in one section */
+#define CLEAR_BUCKETS 256 /* a cleared table's, destroyed in one portion */
+
+struct ranger {
+	struct ranger *next;
+	struct map_core *core;
+	uint64_t seq;
+};
+
+struct held {
+	struct held *next;
+	void (*drop)(void *what, void *core);
+	void *what;
+	uint64_t seq;
+};
+
+/* ---- Destroying ---------------------------------------------------------------------------------- */
+
+static void value_now(void *value, void *core)
+{
+	struct map_core *c = core;
+
+	c->cfg.destroy((uint64_t)(uintptr_t)value, c->cfg.arg);
+}
+
+static void node_now(void *node, void *core)
+{
+	(void)core;
+	free(node);
+}
+
+static void entry_now(void *node, void *core)
+{
+	struct map_core *c = core;
+
+	c->cfg.destroy(atm_load_rlx(&((struct node *)node)->value), c->cfg.arg); /* rlx: after a grace period */
+	free(node);
+}
+
+/* After a grace period: now, or when the rangers of today are through. */
+static void drop(void (*now)(void *, void *), void (*again)(void *, void *), void *what, struct map_core *core)
+{
+	struct held *h;
+
+	if (likely(atm_load_acq(&core->nrangers) == 0)) { /* acq: by way of the grace period */
+		now(what, core);
+		return;
+	}
+	h = malloc(sizeof *h);
+	lock(&core->lock);
+	if (core->rangers && h) {
+		*h = (struct held){.drop = now, .what = what, .seq = ++core->seq};
+		*core->held_end = h;
+		core->held_end = &h->next;
+		unlock(&core->lock);
+		return;
+	}
+	bool wait = core->rangers != NULL;
+
+	unlock(&core->lock);
+	free(h);
+	if (wait)
+		reclaim_later(again, what, core); /* no memory to hold it: come by again */
+	else
+		now(what, core);
+}
+
+void map_drop_value(void *value, void *core)
+{
+	drop(value_now, map_drop_value, value, core);
+}
+
+void map_drop_node(void *node, void *core)
+{
+	drop(node_now, map_drop_node, node, core);
+}
+
+void map_drop_entry(void *node, void *core)
+{
+	drop(entry_now, map_drop_entry, node, core);
+}
+
+void wend_map_retire(wend_map *m, uint64_t value)
+{
+	struct map_core *core = atm_load_acq(&m->wend__core);
+
+	if (!core || !core->cfg.destroy)
+		wend__fatal("wend_map_retire on a map that destroys nothing");
+	reclaim_later(map_drop_value, (void *)(uintptr_t)value, core);
+}
+
+/* ---- Rangers ------------------------------------------------------------------------------------- */
+
+/* Inside a section, so that a grace period that begins later finds it. */
+static void ranger_begin(struct ranger *r)
+{
+	struct map_core *core = r->core;
+	struct ranger **end = &core->rangers;
+
+	lock(&core->lock);
+	r->seq = ++core->seq;
+	r->next = NULL;
+	while (*end)
+		end = &(*end)->next;
+	*end = r;
+	atm_store_rel(&core->nrangers, atm_load_rlx(&core->nrangers) + 1); /* rlx: under the lock */
+	unlock(&core->lock);
+}
+
+static void ranger_unlist(struct ranger *r)
+{
+	struct ranger **at = &r->core->rangers;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	atm_store_rel(&r->core->nrangers, atm_load_rlx(&r->core->nrangers) - 1);
+}
+
+/* What was held before the oldest ranger that is left began. lock held. */
+static struct held *take_free(struct map_core *core)
+{
+	struct held *first = core->held, **end = &core->held;
+
+	while (*end && (!core->rangers || (*end)->seq < core->rangers->seq))
+		end = &(*end)->next;
+	if (end == &core->held)
+		return NULL;
+	core->held = *end;
+	if (!core->held)
+		core->held_end = &core->held;
+	*end = NULL;
+	return first;
+}
+
+static void ranger_end(struct ranger *r)
+{
+	struct map_core *core = r->core;
+	struct held *h;
+
+	lock(&core->lock);
+	ranger_unlist(r);
+	h = take_free(core);
+	unlock(&core->lock);
+	for (struct held *next; h; h = next) {
+		next = h->next;
+		h->drop(h->what, core);
+		free(h);
+	}
+}
+
+/* The callback has left by goexit, inside the runtime, where users' functions cannot be called: the next range, or the end of the
+ * map, sees to what is held. */
+static void ranger_goexit(void *ranger)
+{
+	struct ranger *r = ranger;
+
+	lock(&r->core->lock);
+	ranger_unlist(r);
+	unlock(&r->core->lock);
+}
+
+/* ---- Range --------------------------------------------------------------------------------------- */
+
+struct entry {
+	uint64_t key; /* or node */
+	uint64_t val;
+};
+
+struct copies {
+	struct entry *e; /* few, or on the heap */
+	size_t n, room;
+	struct entry few[AT_ONCE];
+};
+
+static bool add_copy(struct copies *c, uint64_t key, uint64_t val)
+{
+	if (unlikely(c->n == c->room)) {
+		struct entry *more = malloc(2 * c->room * sizeof *more);
+
+		if (!more)
+			return false;
+		memcpy(more, c->e, c->n * sizeof *more);
+		if (c->e != c->few)
+			free(c->e);
+		c->e = more;
+		c->room *= 2;
+	}
+	c->e[c->n++] = (struct entry){key, val};
+	return true;
+}
+
+/* The entries of one chain with hashes from lo to hi. */
+static bool copy_chain(struct copies *c, const struct table *t, const struct bucket *b, uint64_t meta, uint64_t lo,
+					   uint64_t hi)
+{
+	bool whole = lo == 0 && hi == UINT64_MAX;
+
+	for (const struct bucket *line = b; line; meta = line ? atm_load_acq(&line->meta) : 0) { /* acq M1 */
+		for (int i = 0; i < MAP_SLOTS; i++) {
+			if (!(meta & 1u << (MAP_PRESENT_SHIFT + i)))
+				continue;
+
+			uint64_t key = atm_load_acq(&line->key[i]), val = atm_load_acq(&line->val[i]); /* acq M2 */
+
+			if (!whole) {
+				uint64_t hash = t->keys == WEND_MAP_WORDS ? map_hash_word(t, key) : key;
+
+				if (hash < lo || hash > hi)
+					continue;
+			}
+			if (t->keys != WEND_MAP_WORDS) {
+				struct node *node = (struct node *)(uintptr_t)val;
+
+				key = val;
+				val = atm_load_acq(&node->value);
+			}
+			if (!add_copy(c, key, val))
+				return false;
+		}
+		line = atm_load_acq(&line->link); /* acq M4 */
+	}
+	return true;
+}
+
+static inline uint64_t interval_end(const struct table *t, uint64_t hash)
+{
+	return hash | (UINT64_MAX >> (64 - t->shift));
+}
+
+/* Whole intervals need no look at hashes. */
+static bool copy_bucket(struct copies *c, struct table *t, struct bucket *b, uint64_t meta, uint64_t lo, uint64_t hi)
+{
+	bool whole = lo << (64 - t->shift) == 0 && hi >= interval_end(t, lo);
+
+	return copy_chain(c, t, b, meta, whole ? 0 : lo, whole ? UINT64_MAX : hi);
+}
+
+/* Copies what has hashes from lo to *hi, and lowers *hi to the end of the interval that was copied at one instant. Tries
+ * without the lock first: what is read counts if nothing was added or moved meanwhile. */
+static bool copy_step(struct copies *c, struct table *t, uint64_t lo, uint64_t *hi)
+{
+	struct bucket *b = map_bucket(t, lo);
+	size_t n = c->n;
+	uint64_t end = interval_end(t, lo), meta;
+	bool ok;
+
+	if (end > *hi)
+		end = *hi;
+	*hi = end;
+	for (int try = 0; try < 4; try++) {
+		meta = atm_load_acq(&b->meta); /* acq M1, M3 */
+		if (meta & MAP_MOVED)
+			return copy_step(c, atm_load_acq(&t->next), lo, hi); /* acq M4 */
+		if (meta & (MAP_LOCK | MAP_MOVING))
+			break;
+		ok = copy_bucket(c, t, b, meta, lo, end);
+		if (!ok || atm_load_acq(&b->meta) == meta)
+			return ok;
+		c->n = n;
+	}
+	meta = map_lock(b);
+	if (meta & MAP_MOVED)
+		return copy_step(c, atm_load_acq(&t->next), lo, hi);
+	ok = copy_bucket(c, t, b, meta, lo, end);
+	for (uint64_t from = lo; ok && (meta & MAP_MOVING); from++) { /* the part of it that has moved */
+		uint64_t to = end;
+
+		ok = copy_step(c, atm_load_acq(&t->next), from, &to);
+		from = to;
+		if (to == end)
+			break;
+	}
+	atm_store_rel(&b->meta, atm_load_rlx(&b->meta) & ~(uint64_t)MAP_LOCK); /* rel M5 */
+	return ok;
+}
+
+/* One step from *at. 1: more may follow; 0: that was the last; -ENOMEM. */
+static int range_step(wend_map *m, uint64_t *at, struct copies *c)
+{
+	struct m *mp = enter();
+	struct table *t = atm_load_acq(&m->wend__table); /* acq M4 */
+	uint64_t hi = UINT64_MAX;
+	bool ok = true;
+
+	c->n = 0;
+	for (int steps = 0; t && ok && steps < STEPS_AT_ONCE && c->n < AT_ONCE / 4; steps++) {
+		hi = UINT64_MAX;
+		ok = copy_step(c, t, *at, &hi);
+		*at = hi + 1;
+		if (hi == UINT64_MAX)
+			break;
+	}
+	leave_any(mp);
+	return !ok ? -ENOMEM : hi != UINT64_MAX;
+}
+
+static bool call(const struct map_core *core, const struct entry *e, bool (*fn)(uint64_t, uint64_t, void *), void *arg)
+{
+	if (!core || core->cfg.keys == WEND_MAP_WORDS)
+		return fn(e->key, e->val, arg);
+
+	const struct node *node = (const struct node *)(uintptr_t)e->key;
+	const wend_bytes bytes = {node->bytes, node->len};
+
+	return fn(core->cfg.keys == WEND_MAP_BYTES ? WEND_WORD(&bytes) : WEND_WORD(node->bytes), e->val, arg);
+}
+
+static int range(wend_map *m, const struct map_core *core, bool (*fn)(uint64_t, uint64_t, void *), void *arg)
+{
+	struct copies c = {.e = c.few, .room = AT_ONCE};
+	uint64_t at = 0;
+	int more;
+
+	do {
+		more = range_step(m, &at, &c);
+		for (size_t i = 0; i < c.n && more >= 0; i++)
+			if (!call(core, &c.e[i], fn, arg))
+				more = 0, i = c.n;
+	} while (more > 0);
+	if (c.e != c.few)
+		free(c.e);
+	return more;
+}
+
+int wend_map_range(wend_map *m, bool (*fn)(uint64_t key, uint64_t value, void *arg), void *arg)
+{
+	struct map_core *core = atm_load_acq(&m->wend__core);
+	struct ranger r = {.core = core};
+	struct on_end over = {.fn = ranger_goexit, .arg = &r};
+	int rc;
+
+	if (!core || (core->cfg.keys == WEND_MAP_WORDS && !core->cfg.destroy))
+		return range(m, core, fn, arg);
+
+	struct m *mp = enter();
+	struct g *gp = mp ? mp->curg : NULL;
+
+	ranger_begin(&r);
+	leave_any(mp);
+	if (gp)
+		on_end_push(gp, &over);
+	rc = range(m, core, fn, arg);
+	if (gp)
+		on_end_pop(gp);
+	ranger_end(&r);
+	return rc;
+}
+
+/* ---- Clear and free ------------------------------------------------------------------------------ */
+
+static void core_put(struct map_core *core)
+{
+	if (core && atm_add_sc(&core->refs, (uint32_t)-1) == 1)
+		free(core);
+}
+
+/* All entries of these buckets; nobody else has the table any more. */
+static void destroy_buckets(struct table *t, uint64_t from, uint64_t to)
+{
+	struct map_core *core = t->core;
+
+	for (uint64_t i = from; i < to; i++) {
+		for (struct bucket *line = &t->bucket[i]; line; line = atm_load_rlx(&line->link)) {
+			for (int k = 0; k < MAP_SLOTS; k++) {
+				void *what = (void *)(uintptr_t)atm_load_rlx(&line->val[k]);
+
+				if (!(atm_load_rlx(&line->meta) & 1u << (MAP_PRESENT_SHIFT + k)))
+					continue;
+				if (t->keys == WEND_MAP_WORDS)
+					value_now(what, core);
+				else if (core->cfg.destroy)
+					entry_now(what, core);
+				else
+					node_now(what, core);
+			}
+		}
+	}
+}
+
+static bool owns_entries(const struct table *t)
+{
+	return t->keys != WEND_MAP_WORDS || (t->core && t->core->cfg.destroy);
+}
+
+static void root_free(struct map_root *root)
+{
+	wend_counter_free(&root->count);
+	free(root);
+}
+
+/* A cleared table and the one that follows it, in portions: cursor says how far we are. */
+static void cleared_gone(void *table, void *core);
+
+static void cleared_now(void *table, void *core)
+{
+	struct table *t = table, *next = atm_load_rlx(&t->next); /* rlx: after a grace period */
+	uint64_t at = atm_load_rlx(&t->cursor);
+
+	if (owns_entries(t) && at < t->n) {
+		uint64_t end = at + CLEAR_BUCKETS < t->n ? at + CLEAR_BUCKETS : t->n;
+
+		destroy_buckets(t, at, end);
+		atm_store_rlx(&t->cursor, end);
+		reclaim_later(cleared_now, t, core);
+		return;
+	}
+	if (next) {
+		atm_store_rlx(&next->cursor, 0);
+		reclaim_later(cleared_now, next, core);
+	} else {
+		root_free(t->root);
+		core_put(core);
+	}
+	map_table_gone(t, NULL);
+}
+
+static void cleared_gone(void *table, void *core)
+{
+	struct table *t = table;
+
+	atm_store_rlx(&t->cursor, 0);
+	if (core)
+		drop(cleared_now, cleared_gone, t, core);
+	else
+		cleared_now(t, core);
+}
+
+void wend_map_clear(wend_map *m)
+{
+	struct table *t = atm_xchg_sc(&m->wend__table, NULL); /* here it happens */
+
+	if (!t)
+		return;
+	if (t->core)
+		atm_add_sc(&t->core->refs, 1);
+	reclaim_later(cleared_gone, t, t->core);
+	reclaim_hasten();
+}
+
+int wend_map_init(wend_map *m, const wend_map_config *cfg)
+{
+	struct map_core *core;
+
+	if ((unsigned)cfg->keys > WEND_MAP_BYTES || !cfg->hash != !cfg->equal ||
+		(cfg->hash && cfg->keys == WEND_MAP_WORDS))
+		return -EINVAL;
+	core = calloc(1, sizeof *core);
+	if (!core)
+		return -ENOMEM;
+	core->cfg = *cfg;
+	core->held_end = &core->held;
+	atm_store_rlx(&core->refs, 1); /* rlx: nobody else has it yet */
+	*m = (wend_map){.wend__spare = 0};
+	atm_store_rel(&m->wend__core, core);
+	return 0;
+}
+
+/* Retired things refer to the core: it goes when all of them are gone. */
+static void core_gone(void *core, void *unused)
+{
+	struct map_core *c = core;
+
+	if (!reclaim_passed(c->mark))
+		reclaim_later(core_gone, core, NULL);
+	else
+		core_put(core);
+}
+
+void wend_map_free(wend_map *m)
+{
+	struct map_core *core = m ? atm_load_rlx(&m->wend__core) : NULL; /* rlx: nobody else uses m */
+	struct table *t = m ? atm_load_rlx(&m->wend__table) : NULL, *next;
+
+	if (t)
+		root_free(t->root);
+	for (; t; t = next) {
+		next = atm_load_rlx(&t->next);
+		if (owns_entries(t))
+			destroy_buckets(t, 0, t->n);
+		map_table_gone(t, NULL);
+	}
+	if (core) {
+		struct held *h;
+
+		lock(&core->lock);
+		h = take_free(core);
+		unlock(&core->lock);
+		for (struct held *following; h; h = following) {
+			following = h->next;
+			h->drop(h->what, core);
+			free(h);
+		}
+		core->mark = reclaim_mark();
+		reclaim_later(core_gone, core, NULL);
+	}
+	if (m)
+		*m = (wend_map){.wend__spare = 0};
+}
