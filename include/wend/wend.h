@@ -14,6 +14,7 @@
 #include <wend/map.h>
 #include <wend/mutex.h>
 #include <wend/once.h>
+#include <wend/plainmap.h>
 #include <wend/pool.h>
 #include <wend/retire.h>
 #include <wend/rwmutex.h>

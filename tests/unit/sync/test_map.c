@@ -241,7 +241,13 @@ static uint64_t many(void)
 {
 	const char *text = getenv("WEND_MAP_KEYS"); /* 10000000 in a long run */
 
-	return text ? strtoull(text, NULL, 10) : 1000000;
+#if defined(WEND_TSAN)
+	uint64_t n = 100000;
+#else
+	uint64_t n = 1000000;
+#endif
+
+	return text ? strtoull(text, NULL, 10) : n;
 }
 
 static uint64_t scatter(uint64_t i)
@@ -329,6 +335,10 @@ CO_TEST(without_memory_a_store_fails_and_changes_nothing)
 		int failed = 0;
 
 		map_make(&m, kind, NULL, NULL);
+		fault_all("aligned_alloc", ENOMEM);
+		CHECK_EQ(wend_map_store(&m, KEY(kind, 0), 0), -ENOMEM); /* not even a first table */
+		CHECK_EQ(wend_map_len(&m), 0);
+		fault_clear();
 		for (int i = 0; i < 4000; i++) {
 			uint64_t k = test_rand(&rng) % NUMBERS;
 			int rc;
@@ -351,7 +361,7 @@ CO_TEST(without_memory_a_store_fails_and_changes_nothing)
 				check_all(kind, &is);
 		}
 		check_all(kind, &is);
-		CHECK(failed > 0);
+		CHECK(failed > 0 || kind == WORDS); /* which need memory for tables only */
 		test_note("%s: %d stores failed", kind_name[kind], failed);
 		wend_map_free(&m);
 	}
