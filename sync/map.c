@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync/map.c - the concurrent map's calls on single keys. Structure and orders stand in map_priv.h.
+ * sync/map.c - the concurrent map's calls on single keys. Structure and orders stand in map_table.h.
  *
  * A read linearizes at its load of the bucket's meta, or, when it finds the key, at its load of the value if that is
  * later; a write at the store of value or meta under the bucket's lock. What a call takes out is retired when the
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "sched/reclaim.h"
-#include "sync/map_priv.h"
+#include "sync/map_table.h"
 
 /* ---- Reading ------------------------------------------------------------------------------------ */
 

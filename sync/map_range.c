@@ -16,7 +16,7 @@
 
 #include "base/fatal.h"
 #include "sched/reclaim.h"
-#include "sync/map_priv.h"
+#include "sync/map_table.h"
 
 #define AT_ONCE 64        /* entries copied without asking for memory */
 #define STEPS_AT_ONCE 128 /* buckets looked at in one section */

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "sched/reclaim.h"
-#include "sync/map_priv.h"
+#include "sync/map_table.h"
 
 #ifndef MAP_FIRST
 #define MAP_FIRST 4 /* buckets of the smallest table; at least 2 */

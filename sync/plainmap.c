@@ -6,7 +6,7 @@
 #include "wend/plainmap.h"
 
 #include "base/fatal.h"
-#include "sync/map_priv.h"
+#include "sync/map_table.h"
 
 static force_inline bool writing(const wend_plainmap *m)
 {

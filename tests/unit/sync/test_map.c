@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-#include "sync/map_priv.h"
+#include "sync/map_table.h"
 
 static wend_map m;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync/map_priv.h - the concurrent map's structure, and the reader's way through it. docs/map.md has the argument.
+ * sync/map_table.h - the concurrent map's structure, and the reader's way through it. docs/map.md has the argument.
  *
  * A table is an array of buckets, indexed by the highest bits of the hash, so that bucket i of 2^k holds the i-th of
  * 2^k intervals of all hashes. A bucket is a cache line: three entries, a link to further lines, and a
@@ -23,8 +23,8 @@
  *   M4  line.store rel (link), table.store rel (next, map) -> load acq     contents of what is pointed to
  *   M5  unlock: meta.store rel -> lock: meta.cas                           everything under the lock
  */
-#ifndef SYNC_MAP_PRIV_H
-#define SYNC_MAP_PRIV_H
+#ifndef SYNC_MAP_TABLE_H
+#define SYNC_MAP_TABLE_H
 
 #include "base/siphash.h"
 #include "sched/lock.h"
