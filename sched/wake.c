@@ -11,7 +11,8 @@
 
 /* ---- Lists -------------------------------------------------------------------------------------- */
 
-/* Takes mp off the list of sleeping M's; false when a waker has done so. sched.lock held, as for the next two and put_idle_p. */
+/* Takes mp off the list of sleeping M's; false when a waker has done so. sched.lock held, as for the next
+ * two and put_idle_p. */
 bool unlist(struct m *mp)
 {
 	return list_remove(&sched.idle_m, mp, link);
