@@ -111,8 +111,43 @@ int user(void) { int go = 0; struct s s = { 1, 2 }; return go(f, 1) + go + s.go 
 	assert not error, error
 
 
+MACROS = """
+#include <wend/wend.h>
+struct config { int port; };
+static void *make(void *arg) { return arg; }
+static void use(void *arg) { (void)arg; }
+static void drop(void *item, void *arg) { (void)item; (void)arg; }
+static wend_once_func func = WEND_ONCE_FUNC(use, NULL);
+static wend_once_value value = WEND_ONCE_VALUE(make, &func);
+static wend_pool pool = WEND_POOL(make, drop, NULL);
+static wend_value current = WEND_ZERO;
+static wend_atomic_i64 hits = WEND_ZERO;
+int user(struct config *c);
+int user(struct config *c)
+{
+	struct config *old = WEND_VALUE_SWAP(&current, struct config, c);
+	wend_once_func_call(&func);
+	WEND_VALUE_STORE(&current, struct config, c);
+	if (WEND_VALUE_COMPARE_AND_SWAP(&current, struct config, c, old))
+		wend_pool_put(&pool, wend_once_value_get(&value));
+	return WEND_VALUE_LOAD(&current, struct config)->port + (int)wend_atomic_i64_add(&hits, 1) + %s;
+}
+"""
+
+
+def macros(compiler):
+	for std in C if COMPILERS[compiler] == "c" else CXX:
+		error = compile_text(compiler, std, MACROS % "0", STRICT)
+		assert not error, "-std=%s: %s" % (std, error)
+	# A pointer to something else is no value of that type.
+	error = compile_text(compiler, std, MACROS % "(WEND_VALUE_STORE(&current, struct config, &hits), 0)",
+			["-Werror=incompatible-pointer-types"] if COMPILERS[compiler] == "c" else [])
+	assert error and ("incompatible" in error or "static_cast" in error), error
+
+
 for name in COMPILERS:
 	tap.case(lambda c=name: headers(c), "headers_alone_" + name)
+	tap.case(lambda c=name: macros(c), "initialisers_and_values_" + name)
 	tap.case(lambda c=name: short_names(c), "short_names_" + name)
 	if COMPILERS[name] == "c":
 		tap.case(lambda c=name: accepts(c), "wend_go_accepts_" + name)
