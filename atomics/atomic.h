@@ -12,7 +12,7 @@
  *   atomic_model.h    calls of the model checker (docs/model.md)
  * A backend defines, for T in u32, u64 and ptr, atm__T_{load_rlx, load_acq, store_rlx, store_rel,
  * xchg_sc, cas_sc, add_sc} (or_sc and and_sc for the integers) and atm_fence_sc, atm_pause,
- * ATM_BACKEND; and ATM_SIZE if it wants capacities and patiences small.
+ * ATM_BACKEND; and ATM_SIZE if it wants capacities and patiences small, ATM_TSO if it is not the CPU that decides.
  *
  * The words are wrapped in structures, so that a plain access does not compile.
  */
@@ -32,6 +32,15 @@ typedef wend__ptr atm_ptr;
 #include "atomics/atomic_builtin.h"
 #else
 #include "atomics/atomic_ck.h"
+#endif
+
+/* Do the loads of one thread stay in order, and its stores, whatever they are called? (Total store order.) */
+#ifndef ATM_TSO
+#ifdef __x86_64__
+#define ATM_TSO true
+#else
+#define ATM_TSO false
+#endif
 #endif
 
 /* A capacity, or how often to try before giving up: as shipped, and what the model checker can exhaust. */

@@ -9,6 +9,9 @@
 
 #define ATM_BACKEND "model"
 #define ATM_SIZE(shipped, model) (model)
+#define ATM_TSO wend__model_tso
+
+extern bool wend__model_tso; /* which memory is being explored */
 
 enum { MODEL_RLX, MODEL_ACQ, MODEL_REL, MODEL_SC };
 enum { MODEL_XCHG, MODEL_CAS, MODEL_ADD, MODEL_OR, MODEL_AND };

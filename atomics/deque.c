@@ -118,6 +118,7 @@ static int grow(struct deque *d, uint64_t t, uint64_t b)
 
 void deque_trim(struct deque *d)
 {
+	/* mutant: relaxed would do; an older top keeps the buffer, and D6 orders its end */
 	uint64_t t = atm_load_acq(&d->top), b = atm_load_rlx(&d->bottom);
 	struct deque_buf *old = atm_load_rlx(&d->buf);
 	struct deque_buf *buf;
@@ -134,7 +135,9 @@ void deque_trim(struct deque *d)
 int deque_push_slow(struct deque *d, void *item)
 {
 	uint64_t b = atm_load_rlx(&d->bottom);
-	uint64_t t = atm_load_acq(&d->top); /* acq: slots below top were read by their thieves */
+	/* acq: slots below top were read by their thieves. mutant: a load that sees what is stored later, as arm64 would
+	 * let the thief's do, is not in the checker's memory */
+	uint64_t t = atm_load_acq(&d->top);
 
 	if (b - t > d->mask && grow(d, t, b) != 0)
 		return -ENOMEM;
@@ -149,11 +152,12 @@ noinline bool deque_pop_contended(struct deque *d, uint64_t b, void **item)
 {
 	atm_xchg_sc(&d->bottom, b); /* the store-load fence against a thief's CAS */
 
+	/* acq: as in push_slow, for pushes that follow. mutant: as there */
 	uint64_t t = atm_load_acq(&d->top);
 	int64_t left = (int64_t)(b - t);
 
 	if (left < 0) {
-		atm_store_rel(&d->bottom, b + 1); /* rel D1 */
+		atm_store_rel(&d->bottom, b + 1); /* rel D1; mutant: empty, so who reads this finds nothing */
 		return false;
 	}
 	*item = atm_load_rlx(&d->slots[b & d->mask]);
@@ -162,7 +166,7 @@ noinline bool deque_pop_contended(struct deque *d, uint64_t b, void **item)
 
 	bool won = atm_cas_sc(&d->top, t, t + 1); /* the last item: whoever moves top has it */
 
-	atm_store_rel(&d->bottom, b + 1); /* rel D1 */
+	atm_store_rel(&d->bottom, b + 1); /* rel D1; mutant: empty as above */
 	return won;
 }
 
@@ -170,7 +174,7 @@ noinline bool deque_pop_contended(struct deque *d, uint64_t b, void **item)
 noinline bool deque_take_contended(struct deque *d, void **item)
 {
 	for (;;) {
-		uint64_t t = atm_load_acq(&d->top);
+		uint64_t t = atm_load_acq(&d->top); /* acq: as in push_slow. mutant: as there; the CAS decides */
 
 		if ((int64_t)(atm_load_rlx(&d->bottom) - t) <= 0)
 			return false;
@@ -187,7 +191,7 @@ noinline bool deque_take_contended(struct deque *d, void **item)
 static bool owner_outside(struct deque *d)
 {
 	for (int i = 0; i < PATIENCE; i++) {
-		if (atm_load_acq(&d->own) == 0) /* acq D5 */
+		if (atm_load_acq(&d->own) == 0) /* acq D5; mutant: the fence in steal_items does it, too */
 			return true;
 		atm_pause();
 	}
@@ -200,11 +204,10 @@ static size_t steal_items(struct deque *d, void **items, size_t max, bool half)
 	int lost = 0;
 
 	while (got < want) {
-		uint64_t t = atm_load_acq(&d->top);
+		uint64_t t = atm_load_acq(&d->top); /* mutant: the fence does it, too */
 
-#ifndef __x86_64__
-		atm_fence_sc(); /* top before bottom; total store order does it by itself */
-#endif
+		if (!ATM_TSO)
+			atm_fence_sc(); /* top before bottom, as in the published algorithm */
 		int64_t have = (int64_t)(atm_load_acq(&d->bottom) - t); /* acq D1 */
 
 		if (have <= 0)
@@ -229,10 +232,8 @@ size_t deque_steal(struct deque *d, void **items, size_t max, bool half)
 
 	if (deque_len(d) == 0)
 		return 0;
-	if (!d->asym) {
-		atm_fence_sc();
+	if (!d->asym)
 		return steal_items(d, items, max, half);
-	}
 	atm_add_sc(&d->thieves, 1); /* D3, D4 */
 	asym_heavy();               /* D3, D4 */
 	if (owner_outside(d))

@@ -124,7 +124,7 @@ static force_inline bool deque_pop(struct deque *d, void **item)
 	if (unlikely(atm_load_acq(&d->thieves) != 0)) /* acq D6 */
 		return deque_pop_contended(d, b, item);
 	if (unlikely((int64_t)(b - atm_load_rlx(&d->top)) < 0)) { /* rlx: no thief; D6 */
-		atm_store_rel(&d->bottom, b + 1); /* rel D1 */
+		atm_store_rel(&d->bottom, b + 1); /* rel D1; mutant: empty, so who reads this finds nothing */
 		return false;
 	}
 	*item = atm_load_rlx(&d->slots[b & d->mask]); /* rlx: own stores */

@@ -14,7 +14,7 @@
 
 struct model model;
 static alignas(PAGE_SIZE) char stacks[THREADS][STACK_BYTES];
-bool wend__asym_on = true;
+bool wend__asym_on = true, wend__model_tso;
 
 /* Nobody could go on so many times in a row, and no store was made in between. */
 #define IDLE_ROUNDS 400
@@ -339,6 +339,7 @@ void model_execute(void)
 	model.failed = model.over = false;
 	model.cur = NULL;
 	wend__asym_on = true;
+	wend__model_tso = model.memory == MODEL_TSO;
 	weak_begin();
 	if (model.tracing)
 		trace_begin();
@@ -478,7 +479,7 @@ uint64_t wend__model_rmw(void *p, unsigned size, int op, uint64_t a, uint64_t b)
 			tso_before_rmw(l);
 		else
 			races_atomic(p, size, true, __builtin_return_address(0));
-		old = model.memory == MODEL_TSO ? word_read(p, size) : weak_newest(l);
+		old = model.memory == MODEL_TSO ? word_read(p, size) : weak_rmw_read(l);
 	} else {
 		old = word_read(p, size);
 	}
@@ -502,13 +503,13 @@ uint64_t wend__model_rmw(void *p, unsigned size, int op, uint64_t a, uint64_t b)
 		v = (uint32_t)v;
 	if (!l || !l->id) {
 		if (l && model.memory == MODEL_WEAK) {
-			weak_newest(l);
+			weak_rmw_read(l);
 			weak_rmw(l, v, NULL);
 		}
 		word_write(p, size, v);
 	} else if (op == MODEL_CAS && old != a) {
 		if (model.memory == MODEL_WEAK)
-			weak_load_newest(l);
+			weak_rmw_failed(l);
 	} else {
 		if (model.memory == MODEL_TSO)
 			word_write(p, size, v);
@@ -601,7 +602,7 @@ bool model_futex_wait(const void *word, uint32_t expected, int64_t deadline_ns)
 	if (model.memory == MODEL_TSO)
 		tso_before_rmw(l);
 
-	uint32_t now = (uint32_t)(model.memory == MODEL_TSO ? word_read(word, 4) : weak_newest(l));
+	uint32_t now = (uint32_t)(model.memory == MODEL_TSO ? word_read(word, 4) : l->newest->value);
 
 	TRACE_OP(t, OP_WAIT, l, word, now, expected, now == expected, t->pc);
 	if (now != expected)

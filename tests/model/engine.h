@@ -78,6 +78,7 @@ struct message {
 	uint16_t vlen;
 	stamp at;
 	uint8_t thread;
+	bool rmw; /* it belongs right behind the older one */
 	const void *pc;
 };
 
@@ -89,7 +90,7 @@ struct location {
 	bool freed, global;
 	uint16_t pending; /* TSO: entries in store buffers */
 	uint64_t initial; /* to be put back when the execution is over */
-	struct message *newest;
+	struct message *newest, *acted_on;
 };
 
 struct choice {
@@ -164,9 +165,9 @@ uint64_t weak_load(struct location *l, int order);
 /* Private words: always the newest, but what they carry is carried. */
 uint64_t weak_load_private(struct location *l, int order);
 void weak_store(struct location *l, uint64_t v, int order, const void *pc);
-uint64_t weak_newest(struct location *l);
-void weak_load_newest(struct location *l); /* a compare-and-swap that failed */
+uint64_t weak_rmw_read(struct location *l); /* what it acts on; then one of these: */
 void weak_rmw(struct location *l, uint64_t v, const void *pc);
+void weak_rmw_failed(struct location *l); /* a compare-and-swap that fails */
 void weak_fence(struct thread *t);
 void weak_catch_up(struct thread *t); /* sees the newest of everything */
 void weak_inherit(struct thread *child, const struct thread *parent);

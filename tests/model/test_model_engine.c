@@ -237,6 +237,40 @@ TEST(additions_are_atomic_and_plain_ones_are_not)
 	finds(lost_update, &(struct model_options){.memory = MODEL_WEAK}, "1 and 2");
 }
 
+/* A relaxed store may arrive behind a later one, and another thread's exchange slips in before it. */
+static void late_writer(void *arg)
+{
+	atm_store_rlx(&x, 1);
+	if (mp_rel)
+		atm_store_rel(&y, 1);
+	else
+		atm_store_rlx(&y, 1);
+}
+
+static void late_store(void)
+{
+	model_go(late_writer, NULL);
+	if (atm_load_acq(&y)) {
+		uint32_t before = atm_add_sc(&x, 2);
+
+		model_cover((int)before);
+		MODEL_CHECK_EQ(atm_load_rlx(&x), before + 2);
+	}
+	model_join();
+}
+
+TEST(a_relaxed_store_may_come_after_an_exchange_that_saw_a_later_one)
+{
+	for (int i = 0; i < 2; i++) {
+		mp_rel = i;
+		CHECK_EQ(outcomes(late_store, MODEL_TSO), 2);
+		if (mp_rel)
+			CHECK_EQ(outcomes(late_store, MODEL_WEAK), 2);
+		else
+			finds(late_store, &(struct model_options){.memory = MODEL_WEAK}, "1 and 2");
+	}
+}
+
 /* ---- Planted mistakes --------------------------------------------------------------------------------- */
 
 static struct model_event never;

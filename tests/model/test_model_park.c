@@ -229,6 +229,26 @@ MODEL_TEST(a_new_p_takes_the_work_that_lies_there, .timeouts = MODEL_NEVER)
 	sched_run(more_p, "maxprocs=1", 0);
 }
 
+/* From outside, while others search and sleep: they look at P's that were just made. */
+static void adds_a_p(void *arg)
+{
+	(void)wend_maxprocs(3); /* when the runtime has ended already it is about the machine */
+}
+
+static void p_is_added(void)
+{
+	begin();
+	model_go(adds_a_p, NULL);
+	spawn(count_and_signal, (void *)0);
+	spawn(count_and_signal, (void *)1);
+	model_await(&ran, 1);
+}
+
+MODEL_TEST(a_p_is_added_under_searchers)
+{
+	sched_run(p_is_added, "maxprocs=2", 0);
+}
+
 /* ---- Trimming: never the stack of one who runs ------------------------------------------------------------------ */
 
 static void trims(void *arg)

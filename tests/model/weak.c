@@ -8,19 +8,21 @@
  *               once, older ones are gone (coherence). acq: takes the view over that the store carries.
  *   store       becomes the newest. rel: carries the whole view of its thread; rlx: only what the thread's
  *               last fence published. So relaxed stores pass each other, and later ones pass earlier ones.
- *   exchange    and the like: reads the newest, is acquire and release, carries on what the store it replaces
- *               carried, and is a store-load barrier as atomics/atomic.h promises; not a fence for relaxed
- *               stores that follow. A compare-and-swap that fails reads the newest, relaxed.
+ *   exchange    and the like: is a store-load barrier as atomics/atomic.h promises (ordered with all fences),
+ *               acquire and release, and carries on what the store it replaces carried; not a fence for
+ *               relaxed stores that follow. It acts on the newest value, or on an older one if others' plain
+ *               stores since are late: unknown to this thread, they come after it in the word's order. A
+ *               compare-and-swap that fails reads likewise, relaxed.
  *   fence       all earlier loads count as acquire, all later stores as release, and its view and that of
  *               every fence before and after are ordered. asym_heavy: one on each thread.
  *
- * Not modelled: loads that are overtaken by later stores of the same thread (load buffering), stores that
- * get into a word's order late (2+2W), more than OLDER old values at a time, mixed sizes.
+ * Not modelled: loads that are overtaken by later stores of the same thread (load buffering), plain stores that
+ * are late for another plain store (2+2W), more than OLDER old values at a time, mixed sizes.
  * A view's first words are the threads' clocks: happens-before, which fences alone do not make.
  */
 #include "model/engine.h"
 
-enum { OLDER = 4, MESSAGES = 1 << 16, STAMPS = 1 << 22 };
+enum { OLDER = 4, LATE = 2, MESSAGES = 1 << 16, STAMPS = 1 << 22, STEP = 16 /* room for late ones */ };
 
 static struct message messages[MESSAGES];
 static stamp stamps[STAMPS];
@@ -39,14 +41,14 @@ static void join(stamp *to, const stamp *from, int n)
 
 static struct message *message(struct location *l, uint64_t v, const stamp *view, const void *pc)
 {
-	if (nmessages == MESSAGES || nstamps + IDS > STAMPS)
+	if (nmessages == MESSAGES || nstamps + IDS > STAMPS || (l->newest && l->newest->at > UINT16_MAX - STEP))
 		model_stop("an execution too long for the model");
 
 	struct message *m = &messages[nmessages++];
 	int n = view ? model.nids : 0;
 
 	*m = (struct message){.value = v, .older = l->newest, .view = stamps + nstamps, .vlen = (uint16_t)n,
-						  .at = l->newest ? (stamp)(l->newest->at + 1) : 0,
+						  .at = l->newest ? (stamp)(l->newest->at + STEP) : 0,
 						  .thread = model.cur->number, .pc = pc};
 	if (n)
 		memcpy(m->view, view, (size_t)n * sizeof *view);
@@ -108,15 +110,32 @@ uint64_t weak_load_private(struct location *l, int order)
 	return v;
 }
 
-uint64_t weak_newest(struct location *l)
+/* What a read-modify-write acts on. */
+uint64_t weak_rmw_read(struct location *l)
 {
+	struct thread *t = model.cur;
+	struct message *m;
+	unsigned n = 0;
+
 	refresh(l);
-	return l->newest->value;
+	m = l->newest;
+	/* Every fence before comes before it, and so does what was stored before those. */
+	stamp known = t->view[l->id] > model.sc_view[l->id] ? t->view[l->id] : model.sc_view[l->id];
+
+	for (struct message *o = m; n < LATE && l->id && !o->rmw && o->older && o->at > known && o->thread != t->number &&
+								o->at - o->older->at > 1;
+		 o = o->older)
+		n++;
+	if (n)
+		for (unsigned back = model_pick(n + 1, CHOOSE_VALUE, COST_DEPARTURE); back; back--)
+			m = m->older;
+	l->acted_on = m;
+	return m->value;
 }
 
-void weak_load_newest(struct location *l)
+void weak_rmw_failed(struct location *l)
 {
-	take(model.cur, l, l->newest, false);
+	take(model.cur, l, l->acted_on, false);
 }
 
 /* The thread's clock ticks after each release, so that what comes later is not covered by it. */
@@ -154,13 +173,28 @@ static void order_with_fences(struct thread *t)
 void weak_rmw(struct location *l, uint64_t v, const void *pc)
 {
 	struct thread *t = model.cur;
+	struct message *old = l->acted_on, *newer = l->newest, *m;
 
-	take(t, l, l->newest, true);
-	t->view[l->id] = (stamp)(l->newest->at + 1);
+	take(t, l, old, true);
+	if (old == newer) {
+		m = message(l, v, t->view, pc);
+		word_write(l->addr, l->size, v);
+	} else {
+		while (newer->older != old)
+			newer = newer->older;
+
+		struct message *newest = l->newest;
+
+		m = message(l, v, t->view, pc);
+		l->newest = newest;
+		m->older = old;
+		m->at = (stamp)((old->at + newer->at) / 2);
+		newer->older = m;
+	}
+	m->rmw = true;
+	t->view[l->id] = m->view[l->id] = m->at;
 	order_with_fences(t);
-	message(l, v, t->view, pc);
 	publish(t);
-	word_write(l->addr, l->size, v);
 }
 
 void weak_fence(struct thread *t)
