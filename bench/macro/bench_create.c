@@ -105,6 +105,39 @@ RT_BENCH_FLAGS(create_parked_full, "create/parked", 1, BENCH_SAME_CPU, coroutine
 RT_BENCH_FLAGS(claim_coroutines, "claims/create_many", 1, BENCH_SAME_CPU, coroutines, BENCH_ONCE,
 			   .args = {{1000000}}, .nargs = 1)
 
+/* Each P creates its share, and runs what it created. */
+static struct crowd all_over;
+
+static void create_share(struct rt_member *m)
+{
+	for (uint64_t i = 0; i < m->n; i++) {
+		if (!rt_ok(m->rt, wend_go(stand, &all_over), "wend_go")) {
+			wend_waitgroup_done(&all_over.here);
+			wend_waitgroup_done(&all_over.over);
+		}
+	}
+	wend_waitgroup_wait(&all_over.here);
+}
+
+static void coroutines_on_all(struct rt *rt, uint64_t n)
+{
+	uint64_t want = (uint64_t)bench_arg(rt->b, 0);
+	char why[160] = "all that were asked for";
+
+	limit_by_memory(&want, COROUTINE_BYTES, why, sizeof why);
+	all_over = (struct crowd)WEND_ZERO;
+	wend_waitgroup_add(&all_over.gate, 1);
+	wend_waitgroup_add(&all_over.here, (int)want);
+	wend_waitgroup_add(&all_over.over, (int)want);
+	rt_crowd(rt, (size_t)rt->procs, true, want, create_share);
+	bench_items(rt->b, want);
+	bench_label(rt->b, why);
+	wend_waitgroup_done(&all_over.gate);
+	wend_waitgroup_wait(&all_over.over);
+}
+RT_BENCH_FLAGS(create_parked_each, "create/parked_each_p2", 2, BENCH_TWO_CPUS, coroutines_on_all,
+			   BENCH_ONCE, .args = {{100000}}, .nargs = 1, .baseline = "create/parked/100000")
+
 /* What no coroutine with a page of its own can be below: the kernel's time to hand out a page. */
 static void first_touch(bench *b)
 {

@@ -33,22 +33,30 @@ static wend_deque *fill(bench *b, enum wend_deque_fence fence, unsigned items)
 	return d;
 }
 
+/* The loops are made once for each end, so that no test of which it is stands in them. */
+static force_inline bool owner_pairs(wend_deque *d, bool fifo, uint64_t n)
+{
+	bool ok = true;
+	void *item;
+
+	for (uint64_t i = 0; i < n; i++) {
+		ok &= wend_deque_push(d, d) == 0;
+		ok &= fifo ? wend_deque_take(d, &item) : wend_deque_pop(d, &item);
+	}
+	return ok;
+}
+
 static void owner(bench *b)
 {
 	const struct setting *s = bench_user(b);
 	wend_deque *d = fill(b, s->fence, s->resident);
 	bool ok = true;
-	void *item;
 	uint64_t n;
 
 	if (!d)
 		return;
-	while ((n = bench_next(b)) != 0) {
-		for (uint64_t i = 0; i < n; i++) {
-			ok &= wend_deque_push(d, d) == 0;
-			ok &= s->fifo ? wend_deque_take(d, &item) : wend_deque_pop(d, &item);
-		}
-	}
+	while ((n = bench_next(b)) != 0)
+		ok &= s->fifo ? owner_pairs(d, true, n) : owner_pairs(d, false, n);
 	if (!ok)
 		bench_fail(b, "an item was lost");
 	wend_deque_free(d);
@@ -66,12 +74,23 @@ OWNER(last_full, "deque/push_pop_last_full", WEND_DEQUE_FULL, false, 0)
 
 /* The same structure as the scheduler uses it: inlined, and by value within the P. What is spawned
  * goes in and out at the bottom, what gave way goes round. */
+static force_inline bool queue_pairs(struct deque *d, bool fifo, uint64_t n)
+{
+	bool ok = true;
+	void *item;
+
+	for (uint64_t i = 0; i < n; i++) {
+		ok &= deque_push(d, d) == 0;
+		ok &= fifo ? deque_take(d, &item) : deque_pop(d, &item);
+	}
+	return ok;
+}
+
 static void run_queue(bench *b)
 {
 	const struct setting *s = bench_user(b);
 	static struct deque d; /* like a P's: aligned, and constant in address */
 	bool ok = true;
-	void *item;
 	uint64_t n;
 
 	wend__asym_probe();
@@ -81,12 +100,8 @@ static void run_queue(bench *b)
 	}
 	for (int i = 0; i < RESIDENT / 2; i++)
 		ok &= deque_push(&d, &d) == 0;
-	while ((n = bench_next(b)) != 0) {
-		for (uint64_t i = 0; i < n; i++) {
-			ok &= deque_push(&d, &d) == 0;
-			ok &= s->fifo ? deque_take(&d, &item) : deque_pop(&d, &item);
-		}
-	}
+	while ((n = bench_next(b)) != 0)
+		ok &= s->fifo ? queue_pairs(&d, true, n) : queue_pairs(&d, false, n);
 	if (!ok)
 		bench_fail(b, "an item was lost");
 	deque_destroy(&d);

@@ -242,9 +242,11 @@ func ring(k int) func(*result, int) time.Duration {
 	}
 }
 
-// status reads a line of /proc/self/status that counts kilobytes.
-func status(key string) float64 {
-	f, err := os.Open("/proc/self/status")
+func status(key string) float64 { return bytesIn("/proc/self/status", key) }
+
+// bytesIn reads a line of a file of the kernel's that counts kilobytes.
+func bytesIn(file, key string) float64 {
+	f, err := os.Open(file)
 	if err != nil {
 		return 0
 	}
@@ -404,8 +406,12 @@ func poolGetPut16(_ *result, n int) time.Duration {
 // with all of them (_pn).
 func rows(full bool, procs int) []row {
 	parked := 100000
+	many := int(bytesIn("/proc/meminfo", "MemAvailable") / 2 / 3072) // half of the memory, at most
+	if many > 1000000 {
+		many = 1000000
+	}
 	if full {
-		parked = 1000000
+		parked = many
 	}
 	var all []row
 	both := func(name, args string, body func(*result, int) time.Duration, fixed int) {
@@ -426,6 +432,7 @@ func rows(full bool, procs int) []row {
 	both("skynet", "/1000000", skynetRow, 1111111)
 	both("ring", "/1000", ring(1000), 0)
 	both("create_parked", "/"+strconv.Itoa(parked), createParked, parked)
+	all = append(all, row{"go/create_many/" + strconv.Itoa(many), 1, createParked, many})
 	if procs >= 2 {
 		all = append(all, row{"go/counter_shared", 2, counterShared, 0})
 	}
