@@ -114,6 +114,51 @@ static void run_queue(bench *b)
 RUNQ(runq_fifo, "runq/put_get", WEND_DEQUE_AUTO, true, 0)
 RUNQ(runq_lifo, "runq/put_get_newest", WEND_DEQUE_AUTO, false, 0)
 
+/* What a pair cannot be below: the stores that others must see, and the look for thieves, with the indices in
+ * registers. */
+static force_inline void bare_pairs(struct deque *d, bool fifo, uint64_t n)
+{
+	uint64_t b = RESIDENT, t = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		atm_store_rlx(&d->slots[b & (DEQUE_MIN_CAPACITY - 1)], d); /* rlx: nobody looks */
+		atm_store_rel(&d->bottom, b + 1);
+		if (fifo)
+			b++;
+		else
+			atm_store_rel(&d->bottom, b);
+		BENCH_USE(atm_load_acq(&d->thieves));
+		if (fifo)
+			atm_store_rlx(&d->top, ++t); /* rlx: as above */
+	}
+}
+
+static void bare_stores(bench *b)
+{
+	const struct setting *s = bench_user(b);
+	static struct deque d;
+	uint64_t n;
+
+	if (deque_init(&d, 0, false) != 0) {
+		bench_fail(b, "no memory for a deque");
+		return;
+	}
+	while ((n = bench_next(b)) != 0) {
+		if (s->fifo)
+			bare_pairs(&d, true, n);
+		else
+			bare_pairs(&d, false, n);
+	}
+	deque_destroy(&d);
+}
+
+#define BARE(ident, str, base, ...)                                                               \
+	static struct setting ident = {__VA_ARGS__};                                                  \
+	BENCH_NAMED(ident, str, .run = bare_stores, .user = &ident, .placement = BENCH_SAME_CPU,      \
+				.baseline = base)
+BARE(bare_oldest, "runq/bare_stores", "runq/put_get", WEND_DEQUE_AUTO, true, 0)
+BARE(bare_newest, "deque/bare_stores", "deque/push_pop_asym", WEND_DEQUE_AUTO, false, 0)
+
 /* One item per visit. The deque is refilled outside the timing. */
 static void steal(bench *b)
 {

@@ -24,3 +24,19 @@ static void coroutine_id(struct rt *rt, uint64_t n)
 		BENCH_USE(wend_coroutine_id());
 }
 RT_BENCH(coroutine_id_row, "runtime/coroutine_id", 1, BENCH_SAME_CPU, coroutine_id)
+
+/* What no function of a library can be below. */
+static noinline void nothing(void)
+{
+	compiler_barrier();
+}
+
+static void empty_call(bench *b)
+{
+	uint64_t n;
+
+	while ((n = bench_next(b)) != 0)
+		for (uint64_t i = 0; i < n; i++)
+			nothing();
+}
+BENCH_NAMED(empty_call_row, "runtime/empty_call", .run = empty_call, .placement = BENCH_SAME_CPU)
