@@ -4,8 +4,8 @@
  * who has seen the type settled, so a reader who sees a pointer finds the type, too.
  *
  * Ordering. Every change is a full barrier.
- *   V1  data exchange or CAS   -> load: data        what data points to, and the type
- *   V2  type CAS               -> type load         the text
+ *   V1  data exchange or CAS   -> load: data           what data points to, and the type
+ *   V2  type CAS               -> settle: type load    the text
  */
 #include "wend/value.h"
 
@@ -21,13 +21,14 @@ static void settle(wend_value *v, const char *type, const void *data, const char
 	if (!data)
 		wend__panic("sync/atomic: %s of nil value into Value", what);
 
+	/* mutant: acq here and below is for the text, which strcmp reads unseen by the checker. */
 	const char *have = atm_load_acq(&v->wend__type); /* acq V2 */
 
 	if (!have) {
 		race_release(&v->wend__type);
 		if (atm_cas_sc(&v->wend__type, NULL, (void *)type)) /* V2 */
 			return;
-		have = atm_load_acq(&v->wend__type); /* acq V2 */
+		have = atm_load_acq(&v->wend__type); /* acq V2; mutant: as above */
 	}
 	race_acquire(&v->wend__type);
 	if (have != type && strcmp(have, type) != 0)
@@ -70,7 +71,7 @@ bool wend_value_compare_and_swap(wend_value *v, const char *type, void *old, voi
 
 void wend__value_check(const wend_value *v, const char *type)
 {
-	const char *have = atm_load_acq(&v->wend__type); /* acq V2 */
+	const char *have = atm_load_rlx(&v->wend__type); /* rlx: came with the pointer, V1 */
 
 	if (strcmp(have, type) != 0)
 		wend__panic("interface conversion: interface {} is %s, not %s", have, type);

@@ -186,3 +186,12 @@ MODEL_TEST(the_first_puts_make_one_state)
 	put_then_take(&items[0]);
 	end(3);
 }
+
+MODEL_TEST(who_gets_or_flushes_finds_a_state_that_was_just_made, .cover = 1)
+{
+	begin(3, 0);
+	co_go(use_one, (void *)0);
+	co_go(flush, NULL);
+	put_then_take(&items[0]);
+	end(1);
+}
