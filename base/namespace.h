@@ -11,6 +11,11 @@
 #define acquire_p wend__acquire_p
 #define after_switch_slow wend__after_switch_slow
 #define asym_heavy wend__asym_heavy
+#define chan_block_for_ever wend__chan_block_for_ever
+#define chan_forget wend__chan_forget
+#define chan_go_on_alone wend__chan_go_on_alone
+#define chan_lock_slow wend__chan_lock_slow
+#define chan_look_slow wend__chan_look_slow
 #define check_deadlock wend__check_deadlock
 #define cell_number_give wend__cell_number_give
 #define cell_nobodys wend__cell_nobodys

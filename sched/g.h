@@ -32,6 +32,12 @@ struct slot;
 	X(WAIT_WAITGROUP, "sync.WaitGroup.Wait")                                                      \
 	X(WAIT_ONCE, "sync.Once.Do")                                                                  \
 	X(WAIT_MUTEX, "sync.Mutex.Lock")                                                              \
+	X(WAIT_CHAN_SEND, "chan send")                                                                \
+	X(WAIT_CHAN_RECEIVE, "chan receive")                                                          \
+	X(WAIT_CHAN_SEND_NIL, "chan send (nil chan)")                                                 \
+	X(WAIT_CHAN_RECEIVE_NIL, "chan receive (nil chan)")                                           \
+	X(WAIT_SELECT, "select")                                                                      \
+	X(WAIT_SELECT_NO_CASES, "select (no cases)")                                                  \
 	X(WAIT_RETIRE, "retire barrier")                                                              \
 	X(WAIT_RWMUTEX_RLOCK, "sync.RWMutex.RLock")                                                   \
 	X(WAIT_RWMUTEX_LOCK, "sync.RWMutex.Lock")                                                     \

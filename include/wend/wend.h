@@ -5,6 +5,7 @@
 #define WEND_WEND_H
 
 #include <wend/atomic.h>
+#include <wend/chan.h>
 #include <wend/cond.h>
 #include <wend/config.h>
 #include <wend/counter.h>
@@ -18,6 +19,7 @@
 #include <wend/pool.h>
 #include <wend/retire.h>
 #include <wend/rwmutex.h>
+#include <wend/select.h>
 #include <wend/sem.h>
 #include <wend/types.h>
 #include <wend/value.h>

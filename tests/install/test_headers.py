@@ -97,6 +97,67 @@ def refuses(compiler):
 		assert any(w in error for w in words.split("|")), "%s: %s" % (expression, error[:1000])
 
 
+CHANNELS = """
+#include <wend/wend.h>
+struct two { long a, b; };
+struct big { char c[64]; };
+WEND_CHAN_TYPE(longs, int64_t);
+WEND_CHAN_TYPE(twos, struct two);
+WEND_CHAN_TYPE(bigs, struct big);
+WEND_CHAN_TYPE(texts, const char *);
+int use(longs *l, twos *t, bigs *b, texts *s, wend_chan *c);
+int use(longs *l, twos *t, bigs *b, texts *s, wend_chan *c)
+{
+	int64_t v = 0; struct two w = { 1, 2 }; struct big g = { { 0 } }; bool ok; double d = 0; const char *text;
+	(void)v; (void)w; (void)g; (void)ok; (void)d; (void)text; (void)l; (void)t; (void)b; (void)s; (void)c;
+	for (;;) {
+		%s
+		return 0;
+	}
+}
+"""
+BLOCK = "WEND_SELECT { %s } WEND_SELECT_END"
+GOOD_CHANNELS = [
+	BLOCK % "WEND_RECV(l, &v, &ok) { if (!ok) return 1; continue; } WEND_SEND(t, w) { break; } WEND_DEFAULT { }",
+	BLOCK % "WEND_RECV(l) { v++; } WEND_SEND(l, 41) { } WEND_RECV(c, &d) { } WEND_SEND(c, 1.5) { }",
+	BLOCK % "WEND_RECV(b, &g) { } WEND_SEND(s, \"a\") { }",
+	BLOCK % ("WEND_RECV(l) { " + BLOCK % "WEND_DEFAULT { return 2; }" + " }"),
+	"if (v) " + BLOCK % "WEND_DEFAULT { return 2; }" + " else return 3;",
+	"WEND_SELECT_N(20) { WEND_RECV(l, &v) { } } WEND_SELECT_END",
+	"WEND_CHAN_RANGE(l, int64_t, x) { if (x) continue; break; }",
+	"WEND_CHAN_RANGE(c, int, x) v += x;",
+	"{ wend_case k[] = { WEND_CASE_RECV(l, &v), WEND_CASE_SEND(c, &d) }; return wend_select(k, 2, 0); }",
+	"longs_send(l, 1); v = longs_get(l); ok = longs_try_recv(l, &v, NULL); texts_send(s, \"x\");",
+]
+BAD_CHANNELS = [
+	(BLOCK % "WEND_RECV(l, &d) { }", "wrong_element_type|wrong element type"),
+	(BLOCK % "WEND_SEND(l, w) { }", "incompatible type|cannot convert|no viable conversion"),
+	(BLOCK % "WEND_SEND(b, g) { }", "value_above_16_bytes|up to 16 bytes|negative"),
+	("WEND_SELECT { WEND_DEFAULT { } }", "expected"),
+	(BLOCK % "WEND_DEFAULT { } WEND_DEFAULT { }", "duplicate case"),
+	("WEND_CHAN_RANGE(l, double, x) d += x;", "wrong_element_type|wrong element type"),
+	("longs_send(t, 1);", "incompatible|cannot convert|no matching function"),
+	("v = longs_recv(l, &w);", "incompatible|cannot convert|no matching function"),
+]
+
+
+def channels_accept(compiler):
+	stds = C if COMPILERS[compiler] == "c" else CXX
+	for body in GOOD_CHANNELS:
+		for std in stds:
+			# The block's own words draw no warning; conversions of the user's values would.
+			error = compile_text(compiler, std, CHANNELS % body, STRICT)
+			assert not error, "%s -std=%s: %s" % (body, std, error[:2000])
+
+
+def channels_refuse(compiler):
+	for body, words in BAD_CHANNELS:
+		error = compile_text(compiler, "gnu11" if COMPILERS[compiler] == "c" else "c++17", CHANNELS % body,
+				["-Werror=incompatible-pointer-types"] if COMPILERS[compiler] == "c" else [])
+		assert error, body + " compiles"
+		assert any(w in error for w in words.split("|")), "%s: %s" % (body, error[:1000])
+
+
 def short_names(compiler):
 	# Functions only: variables and members with these names stay usable.
 	text = """#define WEND_SHORT_NAMES
@@ -149,6 +210,8 @@ for name in COMPILERS:
 	tap.case(lambda c=name: headers(c), "headers_alone_" + name)
 	tap.case(lambda c=name: macros(c), "initialisers_and_values_" + name)
 	tap.case(lambda c=name: short_names(c), "short_names_" + name)
+	tap.case(lambda c=name: channels_accept(c), "channels_accept_" + name)
+	tap.case(lambda c=name: channels_refuse(c), "channels_refuse_" + name)
 	if COMPILERS[name] == "c":
 		tap.case(lambda c=name: accepts(c), "wend_go_accepts_" + name)
 		tap.case(lambda c=name: refuses(c), "wend_go_refuses_" + name)

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sync/chan.c - channels. The word, the lock and the orders: chan_priv.h; why so: docs/channels.md.
+ *
+ * Who must wait looks first and parks; its commit, which runs when nobody is on its stack any more, takes the
+ * lock, tries once more and else enters the queue. So each call takes the lock once, and the lock is never held
+ * over a switch.
+ */
+#include "sync/chan_priv.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PAUSES_MOST ATM_SIZE(16, 1)
+#define TURNS_BEFORE_YIELD ATM_SIZE(64, 2)
+
+/* ---- The lock ----------------------------------------------------------------------------------- */
+
+/* Longer and longer looks away, so that whoever has the line gets many operations done before it goes to another
+ * core; after a while the holder's thread has probably lost its CPU. */
+static inline void look_away(unsigned *turn)
+{
+	unsigned pauses = 1U << (*turn < 8 ? *turn : 8);
+
+	if (++*turn > TURNS_BEFORE_YIELD) {
+		sched_yield();
+		return;
+	}
+	for (unsigned i = 0; i < pauses && i < PAUSES_MOST; i++)
+		atm_pause();
+}
+
+noinline uint64_t chan_lock_slow(struct wend_chan *c)
+{
+	for (unsigned turn = 0;;) {
+		uint64_t w = atm_load_rlx(&c->word); /* rlx: the CAS decides */
+
+		if (!(w & LOCK) && atm_cas_sc(&c->word, w, w | LOCK)) /* C1, C2 */
+			return w;
+		look_away(&turn);
+	}
+}
+
+noinline uint64_t chan_look_slow(const struct wend_chan *c)
+{
+	for (unsigned turn = 0;;) {
+		uint64_t w = atm_load_acq(&c->word); /* acq C1 */
+
+		if (!(w & LOCK))
+			return w;
+		look_away(&turn);
+	}
+}
+
+/* ---- Life --------------------------------------------------------------------------------------- */
+
+wend_chan *wend_chan_make(size_t elem_size, size_t cap)
+{
+	size_t bytes;
+	wend_chan *c;
+
+	if (__builtin_mul_overflow(elem_size, cap, &bytes) || bytes > PTRDIFF_MAX - 2 * sizeof *c ||
+		cap > PTRDIFF_MAX)
+		wend__panic("makechan: size out of range");
+	bytes = (sizeof *c + bytes + CACHELINE - 1) / CACHELINE * CACHELINE;
+	c = aligned_alloc(CACHELINE, bytes);
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof *c);
+	c->cap = cap;
+	c->size = elem_size;
+	c->in = c->out = c->buf;
+	c->end = c->buf + elem_size * cap;
+	atm_store_rlx(&c->refs, 1);                /* rlx: published with the pointer, as all else */
+	atm_store_rlx(&c->word, chan_word(c, 0));
+	return c;
+}
+
+wend_chan *wend_chan_retain(wend_chan *c)
+{
+	if (c)
+		atm_add_sc(&c->refs, 1);
+	return c;
+}
+
+void wend_chan_release(wend_chan *c)
+{
+	if (!c)
+		return;
+	race_release(&c->refs);
+	if (atm_add_sc(&c->refs, (uint32_t)-1) != 1) /* the full barrier orders others' uses before free */
+		return;
+	race_acquire(&c->refs);
+	free(c);
+}
+
+size_t wend_chan_len(const wend_chan *c)
+{
+	return c ? (size_t)atm_load_rlx(&c->count) : 0; /* rlx: a moment's value */
+}
+
+size_t wend_chan_cap(const wend_chan *c)
+{
+	return c ? c->cap : 0;
+}
+
+/* ---- Waiting ------------------------------------------------------------------------------------ */
+
+static bool commit_for_ever(struct g *gp, void *unused)
+{
+	(void)gp;
+	(void)unused;
+	return true;
+}
+
+static cold void nap(void)
+{
+	const struct timespec ms = {0, 1000000};
+
+	nanosleep(&ms, NULL);
+}
+
+cold void chan_block_for_ever(enum wait_reason reason, const char *what)
+{
+	struct m *mp = enter();
+
+	g_park(mp, current(mp, what), reason, NULL, commit_for_ever, NULL);
+	leave_foreign(); /* the runtime has ended around a foreign thread */
+	for (;;)
+		nap();
+}
+
+static bool commit(struct g *gp, void *arg)
+{
+	struct wend_case *k = arg;
+	struct wend_chan *c = k->chan;
+	struct g *peer = NULL;
+	uint64_t w = chan_lock(c);
+
+	(void)gp;
+	if (likely(!chan_try_locked(c, w, k, &peer))) {
+		chan_enqueue(c, k);
+		chan_unlock(c, w);
+		return true;
+	}
+	atm_store_rlx(&k->wend__q.wait->won, k); /* rlx: the waiter comes after us */
+	chan_unlock(c, w);
+	if (peer)
+		g_ready(getm(), peer);
+	return false;
+}
+
+/* Returns the M that the caller is on afterwards, left. */
+static void wait_for(struct m *mp, struct wend_case *k, enum wait_reason reason, const char *what)
+{
+	struct wend__wait wait = {.gp = current(mp, what), .cases = k, .n = 1};
+
+	k->wend__q.wait = &wait;
+	race_release(&wait);
+	mp = g_park(mp, wait.gp, reason, k->chan, commit, k);
+	if (unlikely(!atm_load_acq(&wait.won))) /* acq C4 */
+		chan_go_on_alone(&wait);
+	else
+		leave_any(mp);
+	race_acquire(&wait);
+}
+
+static noinline bool send_slow(struct m *mp, wend_chan *c, const void *elem)
+{
+	struct wend_case k = {.chan = c, .elem = (void *)elem, .op = WEND_OP_SEND};
+
+	wait_for(mp, &k, WAIT_CHAN_SEND, "wend_chan_send");
+	return k.ok;
+}
+
+static noinline bool recv_slow(struct m *mp, wend_chan *c, void *elem)
+{
+	struct wend_case k = {.chan = c, .elem = elem, .op = WEND_OP_RECV};
+
+	wait_for(mp, &k, WAIT_CHAN_RECEIVE, "wend_chan_recv");
+	return k.ok;
+}
+
+static cold void closed_to_senders(void)
+{
+	wend__panic("send on closed channel");
+}
+
+/* ---- Send, receive ------------------------------------------------------------------------------ */
+
+/* One attempt, if it looks as if it could succeed; the caller is inside the runtime. */
+static force_inline bool send_now(struct m *mp, wend_chan *c, const void *elem, bool *ok)
+{
+	struct g *peer = NULL;
+	bool done;
+
+	if (!(atm_load_rlx(&c->word) & (LOCK | CAN_SEND))) /* rlx: the commit looks again */
+		return false;
+	chan_enter_foreign(mp, c);
+	uint64_t w = chan_lock(c);
+
+	done = chan_send_locked(c, w, elem, ok, &peer);
+	chan_unlock(c, w);
+	if (peer)
+		g_ready(mp, peer);
+	return done;
+}
+
+static force_inline bool recv_now(struct m *mp, wend_chan *c, void *elem, bool *ok)
+{
+	struct g *peer = NULL;
+	bool done;
+
+	if (!(atm_load_rlx(&c->word) & (LOCK | CAN_RECV))) /* rlx: the commit looks again */
+		return false;
+	chan_enter_foreign(mp, c);
+	uint64_t w = chan_lock(c);
+
+	done = chan_recv_locked(c, w, elem, ok, &peer);
+	chan_unlock(c, w);
+	if (peer)
+		g_ready(mp, peer);
+	return done;
+}
+
+void wend_chan_send(wend_chan *c, const void *elem)
+{
+	bool ok;
+
+	if (unlikely(!c))
+		chan_block_for_ever(WAIT_CHAN_SEND_NIL, "wend_chan_send");
+
+	struct m *mp = enter();
+
+	if (likely(send_now(mp, c, elem, &ok)))
+		leave_any(mp);
+	else
+		ok = send_slow(mp, c, elem);
+	if (unlikely(!ok))
+		closed_to_senders();
+}
+
+bool wend_chan_recv(wend_chan *c, void *elem)
+{
+	bool ok;
+
+	if (unlikely(!c))
+		chan_block_for_ever(WAIT_CHAN_RECEIVE_NIL, "wend_chan_recv");
+
+	struct m *mp = enter();
+
+	if (unlikely(!recv_now(mp, c, elem, &ok)))
+		return recv_slow(mp, c, elem);
+	leave_any(mp);
+	return ok;
+}
+
+bool wend_chan_try_send(wend_chan *c, const void *elem)
+{
+	bool ok, done;
+
+	if (unlikely(!c) || !(chan_look(c) & CAN_SEND))
+		return false;
+
+	struct m *mp = enter();
+
+	done = send_now(mp, c, elem, &ok);
+	leave_any(mp);
+	if (done && unlikely(!ok))
+		closed_to_senders();
+	return done;
+}
+
+bool wend_chan_try_recv(wend_chan *c, void *elem, bool *ok)
+{
+	uint64_t w = likely(c) ? chan_look(c) : 0;
+	bool got, done;
+
+	if (!(w & CAN_RECV))
+		return false;
+	if (w & DRAINED) {
+		race_acquire(c);
+		if (elem && c->size)
+			memset(elem, 0, c->size);
+		got = false;
+		done = true;
+	} else {
+		struct m *mp = enter();
+
+		done = recv_now(mp, c, elem, &got);
+		leave_any(mp);
+	}
+	if (ok && done)
+		*ok = got;
+	return done;
+}
+
+bool wend__chan_next(wend_chan *c, void *elem, size_t size)
+{
+	if (unlikely(c && c->size != size))
+		wend__fatal("WEND_CHAN_RANGE: variable of %zu bytes, elements of %zu", size, c->size);
+	return wend_chan_recv(c, elem);
+}
+
+/* ---- Close -------------------------------------------------------------------------------------- */
+
+/* Completes all who wait in a queue and appends them to a list, linked by their control blocks. */
+static struct g **close_queue(struct wend_chan *c, struct wend_case *const *head, struct g **tail)
+{
+	for (struct wend_case *k; (k = chan_dequeue(c, head));) {
+		if (k->op == WEND_OP_RECV && k->elem && c->size)
+			memset(k->elem, 0, c->size);
+		*tail = chan_complete(k, false);
+		tail = &(*tail)->link;
+	}
+	*tail = NULL;
+	return tail;
+}
+
+void wend_chan_close(wend_chan *c)
+{
+	struct g *list = NULL, **tail = &list;
+
+	if (unlikely(!c))
+		wend__panic("close of nil channel");
+
+	struct m *mp = enter();
+
+	chan_enter_foreign(mp, c);
+
+	uint64_t w = chan_lock(c);
+
+	if (!(w & CLOSED)) {
+		race_release(c);
+		tail = close_queue(c, &c->receivers, tail);
+		close_queue(c, &c->senders, tail);
+	}
+	chan_unlock(c, w | CLOSED);
+	for (struct g *next; list; list = next) {
+		next = list->link; /* read before it can run and wait elsewhere */
+		g_ready(mp, list);
+	}
+	leave_any(mp);
+	if (unlikely(w & CLOSED))
+		wend__panic("close of closed channel");
+}
+
+/* ---- Foreign threads and the runtime's end ------------------------------------------------------- */
+
+cold void chan_forget(struct wend_chan *c)
+{
+	uint64_t w = chan_lock(c);
+
+	c->senders = c->receivers = NULL;
+	chan_unlock(c, w);
+}
+
+cold struct wend_case *chan_go_on_alone(struct wend__wait *wait)
+{
+	for (size_t i = 0; i < wait->n; i++) {
+		struct wend_case *k = &wait->cases[i];
+
+		if (!k->chan)
+			continue;
+		uint64_t w = chan_lock(k->chan);
+
+		if (k->wend__q.next)
+			chan_remove(k->chan, k);
+		chan_unlock(k->chan, w);
+	}
+	leave_foreign();
+	/* Whoever was at completing one of them has done it by now, under its channel's lock. */
+	struct wend_case *won = atm_load_acq(&wait->won); /* acq C4 */
+
+	while (!won) {
+		nap();
+		for (size_t i = 0; i < wait->n && !won; i++) {
+			struct wend_case *k = &wait->cases[i];
+
+			if (k->op == WEND_OP_SEND ? (k->ok = wend_chan_try_send(k->chan, k->elem))
+									  : wend_chan_try_recv(k->chan, k->elem, &k->ok))
+				won = k;
+		}
+	}
+	return won;
+}
