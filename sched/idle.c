@@ -210,6 +210,10 @@ static void go_idle(struct m *mp)
 	if (atm_load_rlx(&pp->inbox)) /* bound work came in while the P was not idle yet */
 		wake_p(pp);
 	m_sleep(mp);
+	/* Lone work was left to the watcher that this M was about to be. If it was given a P before it came to
+	 * that, for something bound, say, somebody else must watch. */
+	if (mp->p && !mp->spinning && work_unwatched())
+		wake_one();
 }
 
 struct g *find_work(struct m *mp)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The idle protocol under the model checker: nobody is forgotten (I1 to I3 of sched/idle.c). Deadlines never pass,
- * so that no watcher's nap mends what was missed: a lost wake-up is a deadlock. Parents are busy in user code
+ * The idle protocol under the model checker: nobody is forgotten (I1 to I3 of sched/idle.c). Deadlines never pass
+ * in most, so that no watcher's nap mends what was missed: a lost wake-up is a deadlock. Parents are busy in user code
  * (model_await), so that only others can run their children. */
 #include "model/sched.h"
 
@@ -23,6 +23,10 @@ static void child(void *arg)
 static void hog(void *arg)
 {
 	model_await(&ran, 1);
+}
+
+static void ignored(void *arg)
+{
 }
 
 static void spawn(void (*fn)(void *), void *arg)
@@ -94,4 +98,26 @@ static void a_searcher_finds_work(void)
 MODEL_TEST(a_searcher_that_finds_work_wakes_the_next, .timeouts = MODEL_NEVER)
 {
 	sched_run(a_searcher_finds_work, "maxprocs=3", 0);
+}
+
+/* ---- I3: a watcher that is called away ------------------------------------------------------------------- */
+
+/* A spawner that saw the watch relied on it for its lone child. The watcher is given a P, and with it a
+ * coroutine that stays on it: it must look back. */
+static void the_watcher_is_called_away(void)
+{
+	const wend_attr second = {.on_p = 2};
+
+	begin();
+	spawn(ignored, NULL); /* brings a thread up, which finds it moving and becomes the watcher */
+	wend_yield();
+	MODEL_CHECK_EQ(wend_go_attr(&second, hog, NULL), 0);
+	spawn(child, NULL);
+	model_await(&ran, 1);
+}
+
+/* Whoever is woken for a lone child watches it first, so deadlines pass here; if nobody watches, none does. */
+MODEL_TEST(a_watcher_that_is_called_away_looks_back)
+{
+	sched_run(the_watcher_is_called_away, "maxprocs=3", 0);
 }
