@@ -132,7 +132,8 @@ static int start(const struct wend_config *cfg)
 		pthread_getaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
 		stack_init((enum guard_policy)k.guard);
 		crash_init();
-		int n = (int)(k.maxprocs ? k.maxprocs : wend_num_cpu());
+		/* Asked before any thread is bound: who asks first later may stand on one CPU. */
+		int cpus = wend_num_cpu(), n = k.maxprocs ? (int)k.maxprocs : cpus;
 
 		rc = topo_init();
 		lock(&sched.lock);

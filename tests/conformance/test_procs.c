@@ -104,6 +104,32 @@ TEST(num_cpu_is_what_affinity_allows)
 	CHECK(wend_maxprocs(0) >= 1); /* what it would start with */
 }
 
+static int ask_cpus(void *unused)
+{
+	(void)unused;
+	return wend_num_cpu();
+}
+
+static void say_cpus(void *unused)
+{
+	(void)unused;
+	printf("%d", wend_num_cpu());
+}
+
+/* Also where it is asked first by a coroutine whose thread is bound to one CPU. */
+TEST(num_cpu_is_that_of_the_process)
+{
+	struct child c = child_call(say_cpus, NULL, 10);
+	int cpus = atoi(c.out);
+
+	child_free(&c);
+	if (cpus < 2)
+		test_skip("one CPU");
+	setenv("WEND_MAXPROCS", "2", 1);
+	setenv("WENDDEBUG", "pin=compact", 1);
+	CHECK_EQ(wend_run(ask_cpus, NULL), cpus);
+}
+
 static int ask_procs(void *unused)
 {
 	(void)unused;
