@@ -260,6 +260,8 @@ def legend(rows):
            "1|free: coroutine on one CPU, thread free",
            "times are wall clock" + (" unless cpu stands there" if any(
                r.fact("clock") == "cpu" for r in rows.values()) else "")]
+    if any(place(r).endswith("!") for r in rows.values()):
+        out.append("1 CPU!: should be, but the binding was refused")
     if ref and ref.status == "ok":
         out.insert(1, "ref: a locked add on a private line, %s here" %
                    figure(ref, "ns_per_op", "ns"))

@@ -255,21 +255,18 @@ def stop(process):
     process.wait()
 
 
-def run_once(row, min_time, timeout, env, cpus, tmp):
+def run_once(row, min_time, timeout, env, tmp):
     """One process. Returns the row's object, whatever happened."""
     scratch = os.path.join(tmp, "row.json")
     if os.path.exists(scratch):
         os.unlink(scratch)
     command = row.source.command(row, scratch, min_time)
 
-    def prepare():
-        os.sched_setaffinity(0, cpus)
-
     try:
         # Its own group, so that Ctrl-C is ours to pass on and a time-out ends all of it.
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True,
                                    stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                                   start_new_session=True, preexec_fn=prepare)
+                                   start_new_session=True)
     except OSError as e:
         return {"status": "fail", "reason": "cannot start: %s" % e}
     try:
@@ -311,7 +308,7 @@ def record(row, round_, data, seconds):
         row.status, row.reason = data["status"], data.get("reason", "no reason given")
 
 
-def measure(rows, plan, env, cpus, progress=None, rng=None):
+def measure(rows, plan, env, progress=None, rng=None):
     """All rounds, as far as the budget goes. Returns (rounds begun, interrupted)."""
     rng = rng or random.Random()
     start = time.monotonic()
@@ -337,7 +334,7 @@ def measure(rows, plan, env, cpus, progress=None, rng=None):
                     progress.show(row, n, left if each else plan.budget)
                     begun = n + 1
                     before, calm = time.monotonic(), runnable()
-                    data = run_once(row, plan.min_time, plan.timeout, env, cpus, tmp)
+                    data = run_once(row, plan.min_time, plan.timeout, env, tmp)
                     record(row, n, data, time.monotonic() - before)
                     if row.definition.get("crowd"):
                         settle(calm)

@@ -228,6 +228,13 @@ class Report(unittest.TestCase):
         for word in ("yield, 2", "some/thing", "Not reached", "lost", "FAILED (broke): bad"):
             self.assertIn(word, text)
 
+    def test_a_refused_binding_is_explained(self):
+        self.assertNotIn("binding", "\n".join(report.ladder_text(GOOD)))
+        r = dict(GOOD, bad=row("bad", [1, 1, 1], pinned="failed: Operation not permitted",
+                               placement="same-cpu"))
+        self.assertIn("1 CPU!: should be, but the binding was refused",
+                      " ".join(report.ladder_text(r)).replace("  ", " "))
+
     def test_a_quantile_of_few_rounds_is_not_told(self):
         r = row("lat", [1, 1, 1, 1], lat={"p50": 5, "p99": 9})
         r.rounds[0]["lat"] = {"p50": 5, "p99": 9, "p99.9": 7}
