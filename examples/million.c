@@ -92,7 +92,11 @@ static long least(long a, long b)
 /* Memory that can still be had without swapping or being killed. */
 static long available(void)
 {
-	return least(number_in("/proc/meminfo", "MemAvailable:") * 1024,
+	long machine = number_in("/proc/meminfo", "MemAvailable:") * 1024;
+
+	if (machine < 0) /* no /proc here */
+		machine = sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
+	return least(machine,
 				 least(cgroup_room("memory", "memory.max", "memory.current"),
 					   cgroup_room("memory", "memory.limit_in_bytes", "memory.usage_in_bytes")));
 }
@@ -203,7 +207,7 @@ static long threads_alive(void)
 
 static void threads(long wanted)
 {
-	long most = 40000, n = 0, before;
+	long most = 40000, n = 0, maps = number_in("/proc/sys/vm/max_map_count", ""), before;
 	const char *why = "the safety limit of 40,000";
 	struct rlimit processes;
 	pthread_t *t;
@@ -214,8 +218,8 @@ static void threads(long wanted)
 	keep_clear(&most, &why, number_in("/proc/sys/kernel/pid_max", ""), threads_alive(),
 			   "half of kernel.pid_max");
 	/* Each stack is two mappings, the second its guard. */
-	keep_clear(&most, &why, number_in("/proc/sys/vm/max_map_count", "") / 2,
-			   lines_in("/proc/self/maps") / 2, "half of vm.max_map_count");
+	if (maps >= 0)
+		keep_clear(&most, &why, maps / 2, lines_in("/proc/self/maps") / 2, "half of vm.max_map_count");
 	if (getuid() != 0 && getrlimit(RLIMIT_NPROC, &processes) == 0 &&
 		processes.rlim_cur != RLIM_INFINITY)
 		keep_clear(&most, &why, (long)processes.rlim_cur, threads_alive(),
