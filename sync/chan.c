@@ -22,14 +22,12 @@
  * core; after a while the holder's thread has probably lost its CPU. */
 static inline void look_away(unsigned *turn)
 {
-	unsigned pauses = 1U << (*turn < 8 ? *turn : 8);
+	unsigned pauses = 1U << (*turn < 16 ? *turn : 16);
 
-	if (++*turn > TURNS_BEFORE_YIELD) {
-		sched_yield();
-		return;
-	}
 	for (unsigned i = 0; i < pauses && i < PAUSES_MOST; i++)
 		atm_pause();
+	if (++*turn > TURNS_BEFORE_YIELD)
+		sched_yield();
 }
 
 noinline uint64_t chan_lock_slow(struct wend_chan *c)
@@ -160,7 +158,7 @@ static void wait_for(struct m *mp, struct wend_case *k, enum wait_reason reason,
 	k->wend__q.wait = &wait;
 	race_release(&wait);
 	mp = g_park(mp, wait.gp, reason, k->chan, commit, k);
-	if (unlikely(!atm_load_acq(&wait.won))) /* acq C4 */
+	if (unlikely(!atm_load_acq(&wait.won))) /* acq C4; mutant: the model's runtime does not end */
 		chan_go_on_alone(&wait);
 	else
 		leave_any(mp);
@@ -372,7 +370,7 @@ cold struct wend_case *chan_go_on_alone(struct wend__wait *wait)
 	}
 	leave_foreign();
 	/* Whoever was at completing one of them has done it by now, under its channel's lock. */
-	struct wend_case *won = atm_load_acq(&wait->won); /* acq C4 */
+	struct wend_case *won = atm_load_acq(&wait->won); /* acq C4; mutant: as above */
 
 	while (!won) {
 		nap();

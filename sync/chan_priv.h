@@ -151,7 +151,8 @@ static inline struct g *chan_complete(struct wend_case *k, bool ok)
 
 	k->ok = ok;
 	race_release(wait);
-	atm_store_rel(&wait->won, k); /* rel C4; a foreign thread may go on at once */
+	/* rel C4: a foreign thread may go on at once. mutant: the model's runtime does not end */
+	atm_store_rel(&wait->won, k);
 	return gp;
 }
 

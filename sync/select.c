@@ -60,7 +60,7 @@ static wend_case *choose(struct m *mp, wend_case *cases, size_t n, bool locked)
 static bool unchanged(const wend_case *cases, size_t n)
 {
 	for (const wend_case *k = cases; k < cases + n; k++)
-		if (k->chan && atm_load_acq(&k->chan->word) != k->wend__q.seen) /* acq C1 */
+		if (k->chan && atm_load_rlx(&k->chan->word) != k->wend__q.seen) /* rlx: choose acquired from the same store */
 			return false;
 	return true;
 }
@@ -203,7 +203,7 @@ static noinline wend_case *wait_for_one(struct m *mp, wend_case *cases, size_t n
 	}
 	race_release(&s.wait);
 	mp = g_park(mp, s.wait.gp, n ? WAIT_SELECT : WAIT_SELECT_NO_CASES, cases, commit, &s);
-	won = atm_load_acq(&s.wait.won); /* acq C4 */
+	won = atm_load_acq(&s.wait.won); /* acq C4; mutant: the model's runtime does not end */
 	if (unlikely(!won)) {
 		won = chan_go_on_alone(&s.wait);
 	} else {

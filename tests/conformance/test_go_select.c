@@ -331,8 +331,8 @@ static void either_or_default(void *unused)
 	wend_waitgroup_done(&race.here);
 	wend_waitgroup_wait(&race.here);
 	WEND_SELECT {
+		WEND_RECV(race.c2, &v) {} /* it becomes ready last */
 		WEND_RECV(race.c1, &v) {}
-		WEND_RECV(race.c2, &v) {}
 		WEND_DEFAULT { race.missed++; }
 	} WEND_SELECT_END
 	wend_waitgroup_done(&over);
