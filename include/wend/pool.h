@@ -34,7 +34,8 @@ WEND__BEGIN
 
 typedef struct wend_pool {
 	void *(*make)(void *arg);             /* a new one, when there is none; NULL: get returns NULL then */
-	void (*drop)(void *item, void *arg);  /* what becomes of those that are given up; NULL: nothing */
+	void (*drop)(void *item, void *arg);  /* what becomes of those that are given up; NULL: nothing. May call
+	                                         the library, but not put into the same pool */
 	void *arg;                            /* for both */
 	wend__ptr wend__state;                /* made by the first put */
 } wend_pool;
