@@ -109,11 +109,13 @@ TEST_LIMIT(once, 60)
 	}
 }
 
-/* Its race is meant: ThreadSanitizer shall not end it. */
+/* The race of program race is meant: ThreadSanitizer shall not end it. */
+#define RACE_IS_MEANT "TSAN_OPTIONS=report_bugs=0:atexit_sleep_ms=50"
+
 static struct child run_race(const char *runs, const char *procs)
 {
 	const char *argv[] = {EXAMPLE("race"), runs, NULL};
-	const char *env[] = {"TSAN_OPTIONS=report_bugs=0:atexit_sleep_ms=50", procs, NULL};
+	const char *env[] = {RACE_IS_MEANT, procs, NULL};
 
 	return child_exec(argv, env, 20);
 }
@@ -175,6 +177,51 @@ TEST_LIMIT(race_loses_updates_on_two_ps, 60)
 	CHECK(lost > 0);
 }
 
+#define CONTAINERS                                                                                \
+	"[0 1 0 1 0 1 0 1 0 1]\n=======================\nFred 20\n=======================\n"
+
+TEST_LIMIT(containers, 60)
+{
+	for (int round = 0; round < 9; round++) {
+		struct child c = run(EXAMPLE("containers"), NULL, procs[round % 3]);
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_MSG(strcmp(c.out, CONTAINERS "v1 true\n") == 0 || strcmp(c.out, CONTAINERS "v2 true\n") == 0,
+				  "%s", c.out);
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(containers_catches_writers_of_a_plain_map, 60)
+{
+	struct child c = run(EXAMPLE("containers"), "plain", "WEND_MAXPROCS=2");
+
+	if (wend_num_cpu() < 2 && c.status == 1)
+		test_skip("one CPU: the writers did not meet");
+	CHILD_EXITED(&c, 2);
+	CHECK_HAS(c.err, "fatal error: concurrent map writes\n");
+	CHECK_HAS(c.err, "write_until");
+	CHECK_EQ(c.out, "");
+	child_free(&c);
+}
+
+/* On one P nothing meets: it gives up after 10 s. */
+TEST_LIMIT(containers_gives_up, 60)
+{
+	double start = test_now();
+
+	if (TEST_SANITIZED)
+		test_skip("once is enough");
+
+	struct child c = run(EXAMPLE("containers"), "plain", "WEND_MAXPROCS=1");
+
+	CHILD_EXITED(&c, 1);
+	CHECK_HAS(c.err, "nothing was noticed in 10 s\n");
+	CHECK_LE(8.9, test_now() - start);
+	child_free(&c);
+}
+
 TEST_LIMIT(million_with_few, 60)
 {
 	struct child c = run(EXAMPLE("million"), "2000", NULL);
@@ -204,6 +251,7 @@ TEST(wrong_arguments_exit_64)
 	static const char *const wrong[][2] = {
 		{EXAMPLE("spawn"), "x"},        {EXAMPLE("capture"), "x"},
 		{EXAMPLE("lifetime"), "x"},     {EXAMPLE("once"), "x"},
+		{EXAMPLE("containers"), "x"},   {EXAMPLE("containers"), ""},
 		{EXAMPLE("race"), "x"},         {EXAMPLE("race"), "0"},
 		{EXAMPLE("race"), "1x"},        {EXAMPLE("million"), "x"},
 		{EXAMPLE("million"), "0"},      {EXAMPLE("million"), "-5"},
@@ -225,13 +273,14 @@ TEST_LIMIT(output_that_is_lost_is_an_error, 60)
 {
 	static const char *const programs[][2] = {
 		{EXAMPLE("spawn")}, {EXAMPLE("capture")}, {EXAMPLE("lifetime")}, {EXAMPLE("once")},
-		{EXAMPLE("race")},
+		{EXAMPLE("race")}, {EXAMPLE("containers")},
 		{EXAMPLE("million"), "100"}};
 
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+		const char *env[] = {RACE_IS_MEANT, NULL};
 		const char *argv[] = {"/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full", programs[i][0],
 							  programs[i][1], NULL};
-		struct child c = child_exec(argv, NULL, 20);
+		struct child c = child_exec(argv, env, 20);
 
 		CHILD_EXITED(&c, 1);
 		child_free(&c);
