@@ -16,6 +16,9 @@ static struct child run(const char *path, const char *arg, const char *procs)
 	return child_exec(argv, procs ? env : NULL, 20);
 }
 
+/* Starting a program takes ThreadSanitizer some hundred milliseconds. */
+#define ROUNDS (TEST_TSAN ? 6 : 30)
+
 static const char *const procs[] = {NULL, "WEND_MAXPROCS=1", "WEND_MAXPROCS=4"};
 
 static int compare(const void *a, const void *b)
@@ -39,7 +42,7 @@ static void sort_words(char *text, const char *separator, char *out, size_t size
 
 TEST_LIMIT(spawn, 60)
 {
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		struct child c = run(EXAMPLE("spawn"), NULL, procs[round % 3]);
 		char *second, *third, sorted[500];
 
@@ -65,7 +68,7 @@ TEST_LIMIT(spawn, 60)
 
 TEST_LIMIT(capture, 60)
 {
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		struct child c = run(EXAMPLE("capture"), NULL, procs[round % 3]);
 		char *second, sorted[200];
 
@@ -85,7 +88,7 @@ TEST_LIMIT(capture, 60)
 
 TEST_LIMIT(lifetime, 60)
 {
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		double start = test_now();
 		struct child c = run(EXAMPLE("lifetime"), NULL, procs[round % 3]);
 
@@ -99,7 +102,7 @@ TEST_LIMIT(lifetime, 60)
 
 TEST_LIMIT(once, 60)
 {
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		struct child c = run(EXAMPLE("once"), NULL, procs[round % 3]);
 
 		CHILD_EXITED(&c, 0);
@@ -124,7 +127,7 @@ static struct child run_race(const char *runs, const char *procs)
 
 TEST_LIMIT(race, 60)
 {
-	for (int round = 0; round < 9; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		struct child c = run_race(NULL, procs[round % 3]);
 		char rest[200];
 		int n;
@@ -182,7 +185,7 @@ TEST_LIMIT(race_loses_updates_on_two_ps, 60)
 
 TEST_LIMIT(containers, 60)
 {
-	for (int round = 0; round < 9; round++) {
+	for (int round = 0; round < ROUNDS; round++) {
 		struct child c = run(EXAMPLE("containers"), NULL, procs[round % 3]);
 
 		CHILD_EXITED(&c, 0);
