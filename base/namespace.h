@@ -89,6 +89,7 @@
 #define ready_elsewhere wend__ready_elsewhere
 #define reclaim_check_park wend__reclaim_check_park
 #define reclaim_end wend__reclaim_end
+#define reclaim_forget wend__reclaim_forget
 #define reclaim_hasten wend__reclaim_hasten
 #define reclaim_later wend__reclaim_later
 #define reclaim_mark wend__reclaim_mark

@@ -108,10 +108,8 @@ void enter_slow(struct m *mp);
 /* True: inside, and nothing stands against it. False: call enter, which sees to it. */
 static force_inline bool enter_as(struct m *mp, uint64_t in_rt)
 {
-	/* rlx: before the rest by the light fence, the monitor has the heavy one; after the last section by
-	 * the release sequence of leave's store (R2) */
-	atm_store_rlx(&mp->in_rt, in_rt);
-	compiler_barrier(); /* the light fence; see ATTN_FENCE */
+	atm_store_rel(&mp->in_rt, in_rt); /* rel R2: the section before this one is over */
+	compiler_barrier(); /* the light fence, the monitor has the heavy one; see ATTN_FENCE */
 	return likely(atm_load_rlx(&mp->attn) == 0); /* rlx: as above */
 }
 

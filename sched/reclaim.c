@@ -12,12 +12,14 @@
  *   R5  foreign reader: foreign_readers add, epoch load
  *       <-> grace period: epoch.xchg, foreign_readers load    it is counted, or counts itself anew
  *   R6  drive: busy store rel -> cas of the next    the state of the grace period
+ *   R7  seal: bag.n store rel -> seal_all: bag.n load acq    who sees the bag empty sees its block in the queue
  *
  * Locks: a bag's, then queue.lock; sched.lock is taken under neither. gp.busy is only ever tried.
  */
 #include "sched/reclaim.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -25,13 +27,9 @@
 #include "sched/sched_priv.h"
 #include "wend/retire.h"
 
-#ifndef RECLAIM_RECORDS
-#define RECLAIM_RECORDS 126 /* a block of 3 KiB */
-#endif
-#ifndef RECLAIM_LIMIT
-#define RECLAIM_LIMIT 65536 /* records that may wait before who retires more waits, too */
-#endif
-#define LOOK_PERIOD 32           /* every so many records the caller drives */
+#define RECLAIM_RECORDS ATM_SIZE(126, 2)  /* a block of 3 KiB */
+#define RECLAIM_LIMIT ATM_SIZE(65536, 16) /* records that may wait before who retires more waits, too */
+#define LOOK_PERIOD ATM_SIZE(32, 1)       /* every so many records the caller drives */
 #define MANY 4096                /* records that start a grace period before its time */
 #define PERIOD_NS 1000000        /* between two grace periods that nobody waits for */
 #define FOREIGN_BAG WEND_P_LIMIT
@@ -85,7 +83,7 @@ static struct {
 	alignas(CACHELINE) atm_u32 busy; /* the rest belongs to whoever sets it */
 	bool open;                       /* a grace period is under way, for `target` */
 	uint64_t target;
-	int64_t began;
+	atm_u64 began; /* when the last one did */
 	atm_u64 passed; /* blocks with an epoch below it are ripe */
 } gp;
 
@@ -156,7 +154,7 @@ void wend_section_begin(void)
 		mine.sections++;
 		foreign_section_begin();
 	} else if (mp->sections++ == 0) {
-		atm_store_rlx(&mp->pin, atm_load_acq(&wend__epoch.now)); /* rlx: R1, R2 as in enter; acq R3 */
+		atm_store_rel(&mp->pin, atm_load_acq(&wend__epoch.now)); /* rel R2; acq R3 */
 		asym_light();                                            /* R1 */
 	}
 }
@@ -242,11 +240,12 @@ static void drive(struct m *mp, bool now)
 		if (!wanted())
 			break;
 
-		int64_t time = clock_now();
+		uint64_t time = (uint64_t)clock_now();
 
-		if (!now && time - gp.began < PERIOD_NS && atm_load_rlx(&queue.waiting) < MANY) /* rlx: a hint */
+		/* rlx: own word; a hint */
+		if (!now && time - atm_load_rlx(&gp.began) < PERIOD_NS && atm_load_rlx(&queue.waiting) < MANY)
 			break;
-		gp.began = time;
+		atm_store_rlx(&gp.began, time);
 		gp.target = atm_load_rlx(&wend__epoch.now) + 1; /* rlx: own word */
 		atm_xchg_sc(&wend__epoch.now, gp.target);       /* R3, R4, R5 */
 		asym_heavy();                                   /* R1 */
@@ -269,7 +268,6 @@ static void seal(struct bag *bag)
 	if (!k || k->n == 0)
 		return;
 	bag->open = NULL;
-	atm_store_rlx(&bag->n, 0); /* rlx: under the lock */
 	lock(&queue.lock);
 	k->epoch = atm_load_rlx(&wend__epoch.now); /* rlx: behind the lock's full barrier, R4 */
 	k->seq = ++queue.last_seq;
@@ -283,16 +281,17 @@ static void seal(struct bag *bag)
 		queue.next = k;
 	atm_add_own(&queue.waiting, k->n); /* rlx: written under the lock */
 	unlock(&queue.lock);
+	atm_store_rel(&bag->n, 0); /* rel R7: after the block has its place, or a barrier would miss it */
 }
 
 static void seal_all(void)
 {
-	uint32_t n = atm_load_acq(&used_bags); /* acq: as below */
+	uint32_t n = atm_load_acq(&used_bags); /* acq: with the record that the caller waits for */
 
 	for (uint32_t i = 0; i <= n; i++) {
 		struct bag *bag = &bags[i < n ? i : FOREIGN_BAG];
 
-		if (atm_load_acq(&bag->n) == 0) /* acq: what happened before the caller's question is seen */
+		if (atm_load_acq(&bag->n) == 0) /* acq R7 */
 			continue;
 		lock(&bag->lock);
 		seal(bag);
@@ -570,6 +569,20 @@ bool reclaim_tick(struct m *mp)
 	unlock(&queue.lock);
 	return ripe;
 }
+
+#ifdef WEND_ATOMICS_MODEL
+/* The checker begins anew, and executions that fail leave things behind. Atomic words are put back by itself. */
+void reclaim_forget(void)
+{
+	for (uint32_t i = 0; i < countof(bags); i++)
+		bags[i].open = NULL;
+	queue.head = queue.tail = queue.next = NULL;
+	queue.waiters = NULL;
+	queue.last_seq = 0;
+	gp.open = false;
+	memset(&mine, 0, sizeof mine);
+}
+#endif
 
 void reclaim_end(void)
 {

@@ -30,6 +30,10 @@ extern atm_u32 wend__reclaim_hurry;
 /* The runtime has ended: runs what is left. */
 void reclaim_end(void);
 
+#ifdef WEND_ATOMICS_MODEL
+void reclaim_forget(void); /* at the beginning of each execution */
+#endif
+
 /* Sections of foreign threads: enter_foreign and leave_foreign. */
 void foreign_section_begin(void);
 void foreign_section_end(void);

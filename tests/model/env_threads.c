@@ -227,6 +227,8 @@ struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void
 		c->parks--;
 		return mp;
 	}
+	if (mp && (flags & THREADS_BORDER))
+		atm_store_rel(&mp->in_rt, 0); /* rel: as m_sleep: its M has nothing else to do */
 	if (mp && (flags & THREADS_MIGRATE))
 		give_p(mp);
 	model_await(&c->readied, turn);
@@ -234,6 +236,8 @@ struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void
 		atm_pause();
 	if (mp && (flags & THREADS_MIGRATE))
 		take_p(mp);
+	if (mp && (flags & THREADS_BORDER))
+		border_refresh(mp);
 	return mp;
 }
 
