@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * sync/rwmutex.c - readers count in a cell of their P; a writer stops that, waits until the sum is 0, and from
- * then on everybody counts in one word, for a while. Bits, phases, proofs: docs/sync.md.
+ * then on everybody counts in one word, for a while. Writers are kept apart by a mutex. Bits, phases, proofs:
+ * docs/sync.md.
  *
  * Ordering. Every change of the word is a full barrier.
- *   R1  unlock: CAS, or hand-over       -> rlock, lock: load acq, CAS     what the writer wrote
- *   R2  runlock: cell.store rel         -> cells_sum: load acq            the reader has read
+ *   R1  unlock: CAS                     -> rlock: load acq, CAS, or g_ready   what the writer wrote
+ *   R2  runlock: cell.store rel         -> cells_sum: load acq                the reader has read
  *   R3  rlock: cell add, light fence, word load
- *       <-> writer: word CAS sets DRAIN, heavy fence, cells_sum           one sees the other
+ *       <-> writer: word CAS sets DRAIN, heavy fence, cells_sum               one sees the other
  *   R4  runlock: cell store, light fence, word load
- *       <-> writer: as in R3                                              the sum has it, or drained() is called
- *   R5  drained: cell store before waitq_lock
- *       <-> commit_drain: SLEEPS and sum under waitq_lock                 whoever is second sums with both
- *   R6  start_bias: number set          -> rlock, runlock: word load acq  the number, where BIAS is
+ *       <-> writer: as in R3                                     the sum has it, or reader_left() is called
+ *   R5  reader_left: cell or word changed before waitq_lock
+ *       <-> commit_writer: SLEEPS and a look under waitq_lock    whoever is second sees both
+ *   R6  start_bias: number set          -> rlock, runlock: word load acq      the number, where BIAS is
  */
 #include "wend/rwmutex.h"
 
@@ -26,6 +27,7 @@
 #define BIAS 8ULL
 #define DRAIN 16ULL
 #define SLEEPS 32ULL
+#define FENCED 64ULL
 #define READER (1ULL << 32)
 
 #define SPIN_ROUNDS ATM_SIZE(4, 1)
@@ -33,7 +35,7 @@
 #define BIAS_PERIOD ATM_SIZE(16, 1) /* central reads from one thought of bias to the next */
 #define CALM_FACTOR ATM_SIZE(9, 0)
 
-_Static_assert(sizeof(wend_rwmutex) == 40, "users' structures contain it");
+_Static_assert(sizeof(wend_rwmutex) == 56, "users' structures contain it");
 
 static inline uint32_t readers_of(uint64_t s)
 {
@@ -42,18 +44,18 @@ static inline uint32_t readers_of(uint64_t s)
 
 /* What is ordered by what, for race detectors: writers before all, readers before writers. */
 #define TO_ALL(rw) (&(rw)->wend__readers)
-#define TO_WRITERS(rw) (&(rw)->wend__writers)
+#define TO_WRITERS(rw) (&(rw)->wend__writer)
 
 /* ---- The list's release ------------------------------------------------------------------------- */
 
-/* Lets go of the list, and changes the word by more - less. */
-static void release(wend_rwmutex *rw, uint64_t less, uint64_t more)
+/* Lets go of the list; the word loses the bits in drop, then changes by plus. */
+static void release(wend_rwmutex *rw, uint64_t drop, uint64_t plus)
 {
-	uint64_t s, left = rw->wend__readers || rw->wend__writers ? WAITERS : 0;
+	uint64_t s, left = rw->wend__readers ? WAITERS : 0;
 
 	do
 		s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
-	while (!atm_cas_sc(&rw->wend__state, s, ((s - less + more) & ~(WAITQ_LOCK | WAITERS)) | left)); /* L1, R1 */
+	while (!atm_cas_sc(&rw->wend__state, s, ((s & ~(drop | WAITQ_LOCK | WAITERS)) + plus) | left)); /* L1, R1 */
 }
 
 /* Takes all readers off their list. How many? */
@@ -66,32 +68,6 @@ static uint64_t take_readers(wend_rwmutex *rw, struct wend__waiter **first)
 	for (struct wend__waiter *w = *first; w && w->listed; w = w->next, n++)
 		w->listed = false;
 	return n;
-}
-
-static struct wend__waiter *take_writer(wend_rwmutex *rw)
-{
-	struct wend__waiter *w = rw->wend__writers;
-
-	if (w)
-		waitq_remove(&rw->wend__writers, w);
-	return w;
-}
-
-/* Who holds the list and the lock, as `less` says, gives them to all readers that wait or to the oldest
- * writer. (less: what the word loses.) */
-static void pass_on(struct m *mp, wend_rwmutex *rw, uint64_t less, bool readers_first)
-{
-	struct wend__waiter *first;
-	uint64_t more;
-
-	if (rw->wend__readers && (readers_first || !rw->wend__writers)) {
-		more = take_readers(rw, &first) * READER;
-	} else {
-		first = take_writer(rw);
-		more = first ? WRITER : 0;
-	}
-	release(rw, less, more);
-	waitq_end_all(mp, first, FATE_OWNS);
 }
 
 /* ---- Cells -------------------------------------------------------------------------------------- */
@@ -123,16 +99,24 @@ static bool cells_are_empty(wend_rwmutex *rw)
 	return sum == 0;
 }
 
-/* A read lock has gone from the cells while a writer drains: if that sleeps and this was the last, it wakes
- * up with the lock. */
-static noinline void drained(struct m *mp, wend_rwmutex *rw)
+/* Are there no readers, in the phase that the word s tells? */
+static bool readers_gone(wend_rwmutex *rw, uint64_t s)
+{
+	return s & BIAS ? cells_are_empty(rw) : readers_of(s) == 0;
+}
+
+/* A reader has gone while a writer waits for that: if the writer sleeps and this was the last one, it wakes up with
+ * the lock. */
+static noinline void reader_left(struct m *mp, wend_rwmutex *rw)
 {
 	uint64_t s = waitq_lock(&rw->wend__state); /* R5 */
 	struct wend__waiter *w = NULL;
 
-	if ((s & SLEEPS) && cells_are_empty(rw))
-		w = take_writer(rw);
-	release(rw, w ? BIAS | DRAIN | SLEEPS : 0, 0);
+	if ((s & SLEEPS) && readers_gone(rw, s)) {
+		w = rw->wend__writer;
+		waitq_remove(&rw->wend__writer, w);
+	}
+	release(rw, w ? BIAS | FENCED | DRAIN | SLEEPS : 0, 0);
 	waitq_end_all(mp, w, FATE_OWNS);
 }
 
@@ -153,7 +137,7 @@ static void look_for_drain(struct m *mp, wend_rwmutex *rw)
 {
 	asym_light();                                   /* R4 */
 	if (atm_load_rlx(&rw->wend__state) & DRAIN) /* rlx: ordered by the fence */
-		drained(mp, rw);
+		reader_left(mp, rw);
 }
 
 /* The word is in the biased phase. False: it was not for long. */
@@ -209,7 +193,7 @@ static noinline bool start_bias(struct m *mp, wend_rwmutex *rw, uint64_t s)
 	if (!cell)
 		return false;
 	atm_add_own(cell, n);
-	if (atm_cas_sc(&rw->wend__state, s, BIAS)) /* R1, R6 */
+	if (atm_cas_sc(&rw->wend__state, s, wend__asym_on ? BIAS : BIAS | FENCED)) /* R1, R6 */
 		return true;
 	atm_store_rel(cell, atm_load_rlx(cell) - n); /* rel R2 */
 	look_for_drain(mp, rw);                      /* another reader may have begun, and a writer come */
@@ -218,15 +202,14 @@ static noinline bool start_bias(struct m *mp, wend_rwmutex *rw, uint64_t s)
 
 /* ---- Reading ------------------------------------------------------------------------------------ */
 
-/* busy: the bits that make a reader wait. *seen: the word that did. */
-static bool try_read(struct m *mp, wend_rwmutex *rw, uint64_t busy, uint64_t *seen)
+/* False: a writer holds the lock, or waits for it. */
+static bool try_read(struct m *mp, wend_rwmutex *rw)
 {
 	for (;;) {
 		uint64_t s = atm_load_acq(&rw->wend__state); /* acq R1, R6 */
 		uint32_t reads;
 
-		*seen = s;
-		if (s & busy)
+		if (s & WRITER)
 			return false;
 		if (s & BIAS) {
 			if (read_biased(mp, rw))
@@ -243,9 +226,9 @@ static bool try_read(struct m *mp, wend_rwmutex *rw, uint64_t busy, uint64_t *se
 }
 
 /* Waits on the CPU for a while if that can help: true, look again. */
-static bool spin(struct m *mp, uint64_t s, int *round)
+static bool spin(struct m *mp, int *round)
 {
-	if (*round == SPIN_ROUNDS || (s & (WAITERS | SLEEPS)) || !spin_may_help(mp))
+	if (*round == SPIN_ROUNDS || !spin_may_help(mp))
 		return false;
 	for (int i = 0; i < SPIN_PAUSES; i++)
 		atm_pause();
@@ -262,7 +245,7 @@ static bool commit_reader(struct g *gp, void *arg)
 	(void)gp;
 	waitq_lock(&rw->wend__state);
 	waitq_append(&rw->wend__readers, w);
-	while ((s = atm_load_rlx(&rw->wend__state)) & (WRITER | WAITERS)) /* rlx: the CAS decides */
+	while ((s = atm_load_rlx(&rw->wend__state)) & WRITER) /* rlx: the CAS decides */
 		if (atm_cas_sc(&rw->wend__state, s, (s & ~WAITQ_LOCK) | WAITERS)) /* L1 */
 			return true;
 	waitq_remove(&rw->wend__readers, w);
@@ -271,41 +254,43 @@ static bool commit_reader(struct g *gp, void *arg)
 	return false;
 }
 
-/* The runtime has ended around a foreign thread, which takes itself off its list and goes on by polling; it does
- * not mind then who is listed for ever. */
-enum alone { ALONE, ALONE_DRAINING, ALONE_OWNS };
-
-static cold enum alone leave_list(wend_rwmutex *rw, struct wend__waiter **list, struct wend__waiter *w)
+/* The runtime has ended around a foreign thread, which takes itself off its list and goes on by polling. False: it
+ * has been given the lock before. */
+static cold bool leave_list(wend_rwmutex *rw, struct wend__waiter **list, struct wend__waiter *w, uint64_t drop)
 {
-	uint64_t s = waitq_lock(&rw->wend__state);
-	bool listed = w->listed;
-	bool drains = (s & SLEEPS) && rw->wend__writers == w;
+	bool listed;
 
+	waitq_lock(&rw->wend__state);
+	listed = w->listed;
 	if (listed)
 		waitq_remove(list, w);
-	release(rw, drains ? SLEEPS : 0, 0);
+	release(rw, listed ? drop : 0, 0);
 	for (unsigned turn = 0; !listed && waitq_fate(w) == FATE_QUEUED; turn++)
 		waitq_relax(turn); /* somebody is giving it the lock */
 	leave_foreign();
-	return drains ? ALONE_DRAINING : listed ? ALONE : ALONE_OWNS;
+	return listed;
 }
 
-static noinline void rlock_slow(wend_rwmutex *rw)
+/* counted: the cell that the fast way has added to in vain, or NULL. */
+static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted)
 {
 	struct m *mp = enter();
 	struct wend__waiter w = {.obj = rw};
-	uint64_t s;
 
-	for (int round = 0; !try_read(mp, rw, WRITER | WAITERS, &s);) {
-		if (spin(mp, s, &round))
+	if (counted) {
+		atm_store_rel(counted, atm_load_rlx(counted) - 1); /* rel R2 */
+		look_for_drain(mp, rw);
+	}
+	for (int round = 0; !try_read(mp, rw);) {
+		if (spin(mp, &round))
 			continue;
 		w.gp = current(mp, "wend_rwmutex_rlock");
 		mp = g_park(mp, w.gp, WAIT_RWMUTEX_RLOCK, rw, commit_reader, &w);
 		if (waitq_fate(&w) == FATE_OWNS)
 			break;
 		if (waitq_fate(&w) == FATE_QUEUED) {
-			if (leave_list(rw, &rw->wend__readers, &w) != ALONE_OWNS)
-				while (!try_read(NULL, rw, WRITER, &s))
+			if (leave_list(rw, &rw->wend__readers, &w, 0))
+				while (!try_read(NULL, rw))
 					waitq_nap();
 			return;
 		}
@@ -313,34 +298,47 @@ static noinline void rlock_slow(wend_rwmutex *rw)
 	leave_any(mp);
 }
 
+/* Central phase, nobody waits, and no thought of bias is due. */
+static force_inline bool read_central(wend_rwmutex *rw, uint64_t s)
+{
+	uint32_t reads = atm_load_rlx(&rw->wend__reads) + 1; /* rlx: some may be lost */
+
+	if ((uint32_t)s != 0 || reads % BIAS_PERIOD == 0)
+		return false;
+	atm_store_rlx(&rw->wend__reads, reads);
+	return atm_cas_sc(&rw->wend__state, s, s + READER); /* R1 */
+}
+
+/* All that is rare is one call at the end: the fast way saves no register. */
 void wend_rwmutex_rlock(wend_rwmutex *rw)
 {
 	struct m *mp = getm();
+	uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
+	atm_u64 *cell = NULL;
 
-	if (likely(mp && atm_load_acq(&rw->wend__state) == BIAS && enter_bare(mp))) { /* acq R6 */
-		atm_u64 *cell = own_cell(mp, atm_load_rlx(&rw->wend__number)); /* rlx: R6 */
-
+	if (likely(s == BIAS && mp && enter_bare(mp))) {
+		cell = own_cell(mp, atm_load_rlx(&rw->wend__number)); /* rlx: R6 */
 		if (likely(cell)) {
 			atm_add_own(cell, 1);
-			asym_light();                                        /* R3 */
+			compiler_barrier();                                  /* R3; without membarrier FENCED is set */
 			if (likely(atm_load_acq(&rw->wend__state) == BIAS)) { /* acq R1 */
 				leave(mp);
 				race_acquire(TO_ALL(rw));
 				return;
 			}
-			atm_store_rel(cell, atm_load_rlx(cell) - 1); /* rel R2 */
-			look_for_drain(mp, rw);
 		}
+	} else if (read_central(rw, s)) {
+		race_acquire(TO_ALL(rw));
+		return;
 	}
-	rlock_slow(rw);
+	rlock_slow(rw, cell);
 	race_acquire(TO_ALL(rw));
 }
 
 bool wend_rwmutex_tryrlock(wend_rwmutex *rw)
 {
 	struct m *mp = enter();
-	uint64_t s;
-	bool got = try_read(mp, rw, WRITER | WAITERS, &s);
+	bool got = try_read(mp, rw);
 
 	leave_any(mp);
 	if (got)
@@ -351,206 +349,196 @@ bool wend_rwmutex_tryrlock(wend_rwmutex *rw)
 static void stop_drain(struct m *mp, wend_rwmutex *rw);
 
 /* The sum of the cells seems negative: drains the lock, to know for certain. */
-static cold void check_misuse(struct m *mp, wend_rwmutex *rw)
+static cold void check_misuse(wend_rwmutex *rw)
 {
-	if (!atm_cas_sc(&rw->wend__state, BIAS, BIAS | DRAIN | WRITER)) /* R3 */
-		return; /* a writer drains, and will see */
-	asym_heavy();
-	cells_are_empty(rw);
-	stop_drain(mp, rw);
+	uint64_t s;
+
+	if (!wend_mutex_trylock(&rw->wend__writers))
+		return; /* a writer will see */
+	s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
+	if ((s & ~FENCED) == BIAS && atm_cas_sc(&rw->wend__state, s, s | DRAIN | WRITER)) { /* R3 */
+		struct m *mp = enter();
+
+		asym_heavy();
+		cells_are_empty(rw);
+		stop_drain(mp, rw);
+		leave_any(mp);
+	}
+	wend_mutex_unlock(&rw->wend__writers);
 }
 
-static void runlock_biased(struct m *mp, wend_rwmutex *rw)
+/* True: there may have been nothing to release. */
+static bool runlock_any(struct m *mp, wend_rwmutex *rw)
 {
-	cells_add(mp, rw, -1);
-	look_for_drain(mp, rw);
-	if (readers_in_cells(rw) < 0)
-		check_misuse(mp, rw);
-}
-
-static noinline void runlock_slow(wend_rwmutex *rw)
-{
-	struct m *mp = enter();
-	bool running = mp || foreign_may(); /* else the runtime has ended, and with it who waited */
-
-	for (unsigned turn = 0;; turn++) {
+	for (;;) {
 		uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
 
 		if (s & BIAS) {
-			runlock_biased(mp, rw);
-			break;
+			cells_add(mp, rw, -1);
+			look_for_drain(mp, rw);
+			return readers_in_cells(rw) < 0;
 		}
 		if (readers_of(s) == 0)
 			wend__fatal("sync: RUnlock of unlocked RWMutex");
-		if (readers_of(s) > 1 || !(s & WAITERS) || !running) {
-			if (atm_cas_sc(&rw->wend__state, s, s - READER)) /* R1 */
-				break;
-		} else if (!(s & WAITQ_LOCK) && atm_cas_sc(&rw->wend__state, s, s | WAITQ_LOCK)) { /* L1 */
-			pass_on(mp, rw, READER, false);
-			break;
-		} else {
-			waitq_relax(turn);
-		}
+		if (!atm_cas_sc(&rw->wend__state, s, s - READER)) /* R1, R5 */
+			continue;
+		if (readers_of(s) == 1 && (s & SLEEPS) && (mp || foreign_may())) /* else who slept is gone */
+			reader_left(mp, rw);
+		return false;
 	}
+}
+
+/* counted: the fast way has taken the read lock off its cell, and then seen that a writer drains. */
+static noinline void runlock_slow(wend_rwmutex *rw, bool counted)
+{
+	struct m *mp = enter();
+	bool doubtful = false;
+
+	if (counted)
+		reader_left(mp, rw);
+	else
+		doubtful = runlock_any(mp, rw);
 	leave_any(mp);
+	if (unlikely(doubtful))
+		check_misuse(rw);
 }
 
 void wend_rwmutex_runlock(wend_rwmutex *rw)
 {
 	struct m *mp = getm();
+	uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
+	bool counted = false;
 
 	race_release(TO_WRITERS(rw));
-	if (likely(mp && (atm_load_acq(&rw->wend__state) & BIAS) && enter_bare(mp))) { /* acq R6 */
+	if (likely((s & (BIAS | FENCED)) == BIAS && mp && enter_bare(mp))) {
 		atm_u64 *cell = own_cell(mp, atm_load_rlx(&rw->wend__number)); /* rlx: R6 */
 		int64_t n = cell ? (int64_t)atm_load_rlx(cell) : 0;            /* rlx: own word */
 
 		if (likely(n > 0)) {
 			atm_store_rel(cell, (uint64_t)n - 1); /* rel R2 */
-			asym_light();                         /* R4 */
-			if (unlikely(atm_load_rlx(&rw->wend__state) & DRAIN)) /* rlx: ordered by the fence */
-				drained(mp, rw);
-			leave(mp);
-			return;
+			compiler_barrier();                   /* R4; without membarrier FENCED is set */
+			counted = true;
+			if (likely(!(atm_load_rlx(&rw->wend__state) & DRAIN))) { /* rlx: ordered by the fence */
+				leave(mp);
+				return;
+			}
 		}
+	} else if (readers_of(s) && !(s & (BIAS | SLEEPS)) && atm_cas_sc(&rw->wend__state, s, s - READER)) { /* R1 */
+		return;
 	}
-	runlock_slow(rw);
+	runlock_slow(rw, counted);
 }
 
-/* ---- Draining ----------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------ *
+ * All of it under the mutex wend__writers: there is one writer at a time. */
 
-/* The word has DRAIN and WRITER since a moment ago: from now on whoever leaves the cells says so. */
-static void begin_drain(wend_rwmutex *rw)
+/* No reader comes in from now on, and whoever leaves the cells says so. The word as it was. */
+static uint64_t stop_readers(wend_rwmutex *rw)
 {
-	int64_t from = clock_now(), now;
+	uint64_t s;
+	int64_t from, now;
 
-	asym_heavy(); /* R3, R4 */
-	now = clock_now();
-	atm_store_rlx(&rw->wend__calm, (uint64_t)(now + (now - from) * CALM_FACTOR)); /* rlx: a guess */
+	do
+		s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
+	while (!atm_cas_sc(&rw->wend__state, s, s | WRITER | (s & BIAS ? DRAIN : 0))); /* R1, R3, R4 */
+	if (s & BIAS) {
+		from = clock_now();
+		asym_heavy(); /* R3, R4 */
+		now = clock_now();
+		atm_store_rlx(&rw->wend__calm, (uint64_t)(now + (now - from) * CALM_FACTOR)); /* rlx: a guess */
+	}
+	return s;
 }
 
-/* The cells are empty: the lock is a writer's. */
+/* The readers are gone: from here on everybody counts in the word. */
 static void end_drain(wend_rwmutex *rw)
 {
 	uint64_t s;
 
 	do
 		s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
-	while (!atm_cas_sc(&rw->wend__state, s, s & ~(BIAS | DRAIN))); /* R1 */
+	while ((s & BIAS) && !atm_cas_sc(&rw->wend__state, s, s & ~(BIAS | FENCED | DRAIN))); /* R1 */
 }
 
-/* Not after all: the lock is biased again, unless a writer has queued meanwhile, who then drains it. */
+/* Not after all: the readers that queued meanwhile come in, and the lock is biased again. */
 static void stop_drain(struct m *mp, wend_rwmutex *rw)
 {
-	struct wend__waiter *first = NULL;
+	struct wend__waiter *first;
 	uint64_t n;
 
 	waitq_lock(&rw->wend__state);
-	if (rw->wend__writers && cells_are_empty(rw)) {
-		first = take_writer(rw);
-		release(rw, BIAS | DRAIN, 0);
-	} else if (rw->wend__writers) {
-		release(rw, 0, SLEEPS);
-	} else {
-		n = take_readers(rw, &first);
-		if (n)
-			cells_add(mp, rw, (int64_t)n);
-		release(rw, DRAIN | WRITER, 0);
-	}
+	n = take_readers(rw, &first);
+	if (n)
+		cells_add(mp, rw, (int64_t)n);
+	release(rw, DRAIN | WRITER, 0);
 	waitq_end_all(mp, first, FATE_OWNS);
 }
 
-static bool commit_drain(struct g *gp, void *arg)
+static bool gone_now(wend_rwmutex *rw)
 {
-	struct wend__waiter *w = arg;
-	wend_rwmutex *rw = w->obj;
-
-	(void)gp;
-	waitq_lock(&rw->wend__state); /* R5 */
-	if (cells_are_empty(rw)) {
-		atm_store_rlx(&w->fate, FATE_OWNS); /* rlx: the waiter comes after us */
-		release(rw, BIAS | DRAIN, 0);
-		return false;
-	}
-	waitq_prepend(&rw->wend__writers, w);
-	release(rw, 0, SLEEPS);
-	return true;
-}
-
-static cold void drain_alone(wend_rwmutex *rw)
-{
-	while (!cells_are_empty(rw))
-		waitq_nap();
-	end_drain(rw);
-}
-
-static struct m *drain(struct m *mp, wend_rwmutex *rw)
-{
-	struct wend__waiter w = {.obj = rw};
-
-	begin_drain(rw);
-	for (int round = 0; !cells_are_empty(rw);) {
-		if (spin(mp, 0, &round))
-			continue;
-		w.gp = current(mp, "wend_rwmutex_lock");
-		mp = g_park(mp, w.gp, WAIT_RWMUTEX_LOCK, rw, commit_drain, &w);
-		if (waitq_fate(&w) == FATE_QUEUED && leave_list(rw, &rw->wend__writers, &w) == ALONE_DRAINING)
-			drain_alone(rw);
-		return mp;
-	}
-	end_drain(rw);
-	return mp;
-}
-
-/* ---- Writing ------------------------------------------------------------------------------------ */
-
-enum got { NOTHING, LOCK, LOCK_TO_DRAIN };
-
-/* busy: WAITERS, or 0 for who does not mind overtaking. */
-static enum got try_write(wend_rwmutex *rw, uint64_t busy, uint64_t *seen)
-{
-	for (;;) {
-		uint64_t s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
-
-		*seen = s;
-		if ((s & (WRITER | busy)) || readers_of(s))
-			return NOTHING;
-		if (atm_cas_sc(&rw->wend__state, s, s | WRITER | (s & BIAS ? DRAIN : 0))) /* R1, R3 */
-			return s & BIAS ? LOCK_TO_DRAIN : LOCK;
-	}
+	return readers_gone(rw, atm_load_acq(&rw->wend__state)); /* acq R1 */
 }
 
 static bool commit_writer(struct g *gp, void *arg)
 {
 	struct wend__waiter *w = arg;
 	wend_rwmutex *rw = w->obj;
-	uint64_t s;
+	uint64_t s = waitq_lock(&rw->wend__state); /* R5 */
 
 	(void)gp;
-	waitq_lock(&rw->wend__state);
-	waitq_append(&rw->wend__writers, w);
-	while (s = atm_load_rlx(&rw->wend__state), (s & WRITER) || readers_of(s)) /* rlx: the CAS decides */
-		if (atm_cas_sc(&rw->wend__state, s, (s & ~WAITQ_LOCK) | WAITERS)) /* L1 */
+	waitq_append(&rw->wend__writer, w);
+	while (s = atm_load_rlx(&rw->wend__state), !readers_gone(rw, s)) /* rlx: the CAS decides */
+		if (atm_cas_sc(&rw->wend__state, s, (s & ~WAITQ_LOCK) | SLEEPS)) /* R5, L1 */
 			return true;
-	waitq_remove(&rw->wend__writers, w);
-	atm_store_rlx(&w->fate, FATE_RETRY); /* rlx: the waiter comes after us */
-	release(rw, 0, 0);
+	waitq_remove(&rw->wend__writer, w);
+	atm_store_rlx(&w->fate, FATE_OWNS); /* rlx: the waiter comes after us */
+	release(rw, BIAS | FENCED | DRAIN, 0);
 	return false;
 }
 
-static bool try_lock(struct m *mp, wend_rwmutex *rw, uint64_t busy)
+static struct m *wait_for_readers(struct m *mp, wend_rwmutex *rw)
 {
-	uint64_t s;
+	struct wend__waiter w = {.obj = rw};
 
-	switch (try_write(rw, busy, &s)) {
-	case NOTHING:
-		return false;
-	case LOCK:
-		return true;
-	case LOCK_TO_DRAIN:
-		break;
+	for (int round = 0; !gone_now(rw);) {
+		if (spin(mp, &round))
+			continue;
+		w.gp = current(mp, "wend_rwmutex_lock");
+		mp = g_park(mp, w.gp, WAIT_RWMUTEX_LOCK, rw, commit_writer, &w);
+		if (waitq_fate(&w) == FATE_OWNS || !leave_list(rw, &rw->wend__writer, &w, SLEEPS))
+			return mp;
+		while (!gone_now(rw))
+			waitq_nap();
 	}
-	begin_drain(rw);
-	if (cells_are_empty(rw)) {
+	end_drain(rw);
+	return mp;
+}
+
+void wend_rwmutex_lock(wend_rwmutex *rw)
+{
+	wend_mutex_lock(&rw->wend__writers);
+	if (unlikely(!atm_cas_sc(&rw->wend__state, 0, WRITER))) { /* R1 */
+		struct m *mp = enter();
+
+		stop_readers(rw);
+		leave_any(wait_for_readers(mp, rw));
+	}
+	race_acquire(TO_ALL(rw));
+	race_acquire(TO_WRITERS(rw));
+}
+
+/* The readers that there may be are gone, or come back in: false. */
+static bool try_write(struct m *mp, wend_rwmutex *rw)
+{
+	uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
+
+	/* A look at the cells spares the fence where it would be in vain. */
+	if (readers_of(s) || ((s & BIAS) && readers_in_cells(rw) != 0))
+		return false;
+	if (!(s & BIAS))
+		return atm_cas_sc(&rw->wend__state, s, s | WRITER); /* R1; else a reader came */
+	stop_readers(rw);
+	if (gone_now(rw)) {
 		end_drain(rw);
 		return true;
 	}
@@ -558,88 +546,47 @@ static bool try_lock(struct m *mp, wend_rwmutex *rw, uint64_t busy)
 	return false;
 }
 
-static cold void lock_alone(wend_rwmutex *rw, struct wend__waiter *w)
-{
-	switch (leave_list(rw, &rw->wend__writers, w)) {
-	case ALONE:
-		while (!try_lock(NULL, rw, 0))
-			waitq_nap();
-		return;
-	case ALONE_DRAINING:
-		drain_alone(rw);
-		return;
-	case ALONE_OWNS:
-		return;
-	}
-}
-
-static noinline void lock_slow(wend_rwmutex *rw)
-{
-	struct m *mp = enter();
-	struct wend__waiter w = {.obj = rw};
-	enum got got;
-	uint64_t s;
-
-	for (int round = 0; (got = try_write(rw, WAITERS, &s)) == NOTHING;) {
-		if (spin(mp, s, &round))
-			continue;
-		w.gp = current(mp, "wend_rwmutex_lock");
-		mp = g_park(mp, w.gp, WAIT_RWMUTEX_LOCK, rw, commit_writer, &w);
-		if (waitq_fate(&w) == FATE_OWNS)
-			break;
-		if (waitq_fate(&w) == FATE_QUEUED) {
-			lock_alone(rw, &w);
-			return;
-		}
-	}
-	if (got == LOCK_TO_DRAIN)
-		mp = drain(mp, rw);
-	leave_any(mp);
-}
-
-void wend_rwmutex_lock(wend_rwmutex *rw)
-{
-	if (unlikely(!atm_cas_sc(&rw->wend__state, 0, WRITER))) /* R1 */
-		lock_slow(rw);
-	race_acquire(TO_ALL(rw));
-	race_acquire(TO_WRITERS(rw));
-}
-
 bool wend_rwmutex_trylock(wend_rwmutex *rw)
 {
-	struct m *mp = enter();
-	uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
-	/* A look at the cells spares the fence where it would be in vain. */
-	bool got = !((s & BIAS) && readers_in_cells(rw) != 0) && try_lock(mp, rw, WAITERS);
+	struct m *mp;
+	bool got;
 
+	if (!wend_mutex_trylock(&rw->wend__writers))
+		return false;
+	mp = enter();
+	got = try_write(mp, rw);
 	leave_any(mp);
-	if (got) {
-		race_acquire(TO_ALL(rw));
-		race_acquire(TO_WRITERS(rw));
+	if (!got) {
+		wend_mutex_unlock(&rw->wend__writers);
+		return false;
 	}
-	return got;
+	race_acquire(TO_ALL(rw));
+	race_acquire(TO_WRITERS(rw));
+	return true;
 }
 
+/* Readers wait, or it is wrong. */
 static noinline void unlock_slow(wend_rwmutex *rw)
 {
 	struct m *mp = enter();
-	bool running = mp || foreign_may(); /* else the runtime has ended, and with it who waited */
+	struct wend__waiter *first;
+	uint64_t s, n;
 
-	for (unsigned turn = 0;; turn++) {
-		uint64_t s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
-
-		if ((s & (WRITER | DRAIN)) != WRITER)
+	for (;;) {
+		s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
+		if ((s & (WRITER | DRAIN)) != WRITER || readers_of(s))
 			wend__fatal("sync: Unlock of unlocked RWMutex");
-		if (!(s & WAITERS) || !running) {
-			if (atm_cas_sc(&rw->wend__state, s, s & ~WRITER)) /* R1 */
-				break;
-		} else if (!(s & WAITQ_LOCK) && atm_cas_sc(&rw->wend__state, s, s | WAITQ_LOCK)) { /* L1 */
-			pass_on(mp, rw, WRITER, true);
+		if ((s & WAITERS) && (mp || foreign_may())) /* else who waited is gone */
 			break;
-		} else {
-			waitq_relax(turn);
+		if (atm_cas_sc(&rw->wend__state, s, s & ~WRITER)) { /* R1 */
+			leave_any(mp);
+			return;
 		}
 	}
+	waitq_lock(&rw->wend__state);
+	n = take_readers(rw, &first);
+	release(rw, WRITER, n * READER); /* R1 */
+	waitq_end_all(mp, first, FATE_OWNS);
 	leave_any(mp);
 }
 
@@ -648,6 +595,7 @@ void wend_rwmutex_unlock(wend_rwmutex *rw)
 	race_release(TO_ALL(rw));
 	if (unlikely(!atm_cas_sc(&rw->wend__state, WRITER, 0))) /* R1 */
 		unlock_slow(rw);
+	wend_mutex_unlock(&rw->wend__writers);
 }
 
 /* ---- The end ------------------------------------------------------------------------------------ */

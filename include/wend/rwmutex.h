@@ -16,8 +16,8 @@
  * Read locks may not nest: a writer that comes between the two makes the second wait for the writer and the
  * writer for the first.
  *
- * Neither side starves: a reader waits for at most one writer, a writer for those readers that hold the
- * lock when it comes, and for the writers before it, each with the readers that came meanwhile.
+ * Neither side starves: a reader waits for at most one writer; among themselves writers are as fair as a
+ * wend_mutex is, and the one whose turn it is waits for those readers only that hold the lock then.
  *
  * While no writer comes, readers touch no shared cache line: each P counts its own. A writer then has to
  * interrupt the other cores, 10 to 20 us once in a while, and the lock counts in one place, as others
@@ -25,22 +25,21 @@
  * or so is therefore an ordinary one. (Bias and its rule: BRAVO, Dice and Kogan 2019; counters that any
  * P may take down: Linux's percpu_rwsem; phases: Brandenburg and Anderson 2010.)
  *
- * A lock that readers have used takes 8 bytes per P, which wend_rwmutex_free gives back. Past 65,535 such
+ * A lock that readers have used takes 8 bytes per P, which wend_rwmutex_free gives back. Past 65,536 such
  * locks, and for foreign threads, reading is an atomic addition on a shared word: correct, but slower. A
  * lock may be freed only when every call on it has returned.
  */
 #ifndef WEND_RWMUTEX_H
 #define WEND_RWMUTEX_H
 
-#include <wend/types.h>
+#include <wend/mutex.h>
 
 WEND__BEGIN
 
-struct wend__waiter;
-
 typedef struct wend_rwmutex {
 	wend__u64 wend__state;
-	struct wend__waiter *wend__readers, *wend__writers;
+	struct wend__waiter *wend__readers, *wend__writer;
+	wend_mutex wend__writers;
 	wend__u64 wend__calm; /* CLOCK_MONOTONIC ns before which readers count in one place */
 	wend__u32 wend__number;
 	wend__u32 wend__reads;

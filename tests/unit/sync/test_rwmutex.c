@@ -10,14 +10,25 @@
 
 #include "sched/sched.h" /* CELL_RANGE */
 
-enum { BIASED = 8 }; /* the whole word, when readers count in cells */
+/* A writer waits for the other writers, then for the readers. */
+static void writers_become(int n)
+{
+	while (parked_count("sync.RWMutex.Lock") + parked_count("sync.Mutex.Lock") != n) {
+		if (wend_coroutine_id())
+			wend_yield();
+		else
+			sched_yield();
+	}
+}
+
+enum { BIASED = 8, FENCED = 64 }; /* bits of the word: the first alone is there when readers count in cells */
 
 static wend_rwmutex rw;
 static wend_waitgroup wg;
 
 static uint64_t word(const wend_rwmutex *l)
 {
-	return __atomic_load_n(&l->wend__state.wend__v, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&l->wend__state.wend__v, __ATOMIC_ACQUIRE) & ~(uint64_t)FENCED;
 }
 
 static void read_n(wend_rwmutex *l, int n)
@@ -217,7 +228,7 @@ static void queue_up(const char *who)
 		CHECK_EQ(wend_go(writes ? write_and_note : read_and_note, (void *)who), 0);
 		w += writes;
 		r += !writes;
-		parked_become("sync.RWMutex.Lock", w);
+		writers_become(w);
 		parked_become("sync.RWMutex.RLock", r);
 	}
 }
@@ -471,7 +482,7 @@ static void threads_wait_on(bool biased)
 	wend_rwmutex_rlock(&rw);
 	for (int i = 0; i < 4; i++) {
 		CHECK(pthread_create(&t[i], NULL, i < 2 ? lock_in_thread : rlock_in_thread, NULL) == 0);
-		parked_become("sync.RWMutex.Lock", i < 2 ? i + 1 : 2);
+		writers_become(i < 2 ? i + 1 : 2);
 		parked_become("sync.RWMutex.RLock", i < 2 ? 0 : i - 1);
 	}
 	CHECK_EQ(wend_stop(), 0);
