@@ -573,6 +573,111 @@ func mapRows(procs int) []row {
 	return all
 }
 
+// workSink keeps someWork from being optimised away.
+var workSink int
+
+// someWork takes about 35 ns, as lock_some_work in bench/lock_work.h does.
+func someWork() {
+	x := 0
+	for i := 0; i < 100; i++ {
+		x ^= i
+	}
+	if x == -1 {
+		workSink = x
+	}
+}
+
+func mutexAlone(_ *result, n int) time.Duration {
+	var mu sync.Mutex
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		mu.Lock()
+		mu.Unlock()
+	}
+	return time.Since(start)
+}
+
+// mutexContended: so many goroutines per P, with work inside and outside or without.
+func mutexContended(perP int, work bool) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		var mu sync.Mutex
+		k := perP * runtime.GOMAXPROCS(0)
+		return crowd(k, func(i int) {
+			for left := share(n, k, i); left > 0; left-- {
+				mu.Lock()
+				if work {
+					someWork()
+				}
+				mu.Unlock()
+				if work {
+					someWork()
+				}
+			}
+		})
+	}
+}
+
+func rwmutexRead(_ *result, n int) time.Duration {
+	var rw sync.RWMutex
+	return crowd(runtime.GOMAXPROCS(0), func(int) {
+		for i := 0; i < n; i++ {
+			rw.RLock()
+			rw.RUnlock()
+		}
+	})
+}
+
+func rwmutexWrite(_ *result, n int) time.Duration {
+	var rw sync.RWMutex
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		rw.Lock()
+		rw.Unlock()
+	}
+	return time.Since(start)
+}
+
+// rwmutexMix: so many reads in a thousand.
+func rwmutexMix(perP, reads int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		var rw sync.RWMutex
+		k := perP * runtime.GOMAXPROCS(0)
+		return crowd(k, func(i int) {
+			rng := 0x9E3779B97F4A7C15 * (uint64(i) + 1)
+			for left := share(n, k, i); left > 0; left-- {
+				rng ^= rng >> 12
+				rng ^= rng << 25
+				rng ^= rng >> 27
+				if int((rng*0x2545F4914F6CDD1D)>>32*1000>>32) < reads {
+					rw.RLock()
+					rw.RUnlock()
+				} else {
+					rw.Lock()
+					rw.Unlock()
+				}
+			}
+		})
+	}
+}
+
+// condTurns: two goroutines take turns; an operation is one turn.
+func condTurns(_ *result, n int) time.Duration {
+	var mu sync.Mutex
+	cond := sync.NewCond(&mu)
+	turn := 0
+	return crowd(2, func(i int) {
+		for left := n / 2; left > 0; left-- {
+			mu.Lock()
+			for turn%2 != i {
+				cond.Wait()
+			}
+			turn++
+			cond.Signal()
+			mu.Unlock()
+		}
+	})
+}
+
 // rows lists what may use at most so many Ps: each with one, with two, and, where there may be more,
 // with all of them (_pn).
 func rows(full bool, procs int) []row {
@@ -604,6 +709,17 @@ func rows(full bool, procs int) []row {
 	both("ring", "/1000", ring(1000), 0)
 	both("create_parked", "/"+strconv.Itoa(parked), createParked, parked)
 	all = append(all, row{"go/create_many/" + strconv.Itoa(many), 1, createParked, many})
+	all = append(all, row{"go/mutex", 1, mutexAlone, 0})
+	all = append(all, row{"go/rwmutex_write", 1, rwmutexWrite, 0})
+	both("rwmutex_read", "", rwmutexRead, 0)
+	both("cond_turns", "", condTurns, 0)
+	for _, perP := range []int{1, 50} {
+		both("mutex_contended", fmt.Sprintf("/%d", perP), mutexContended(perP, false), 0)
+		both("mutex_work", fmt.Sprintf("/%d", perP), mutexContended(perP, true), 0)
+		for _, reads := range []int{500, 900, 990, 999, 1000} {
+			both("rwmutex_mix", fmt.Sprintf("/%d/%d", perP, reads), rwmutexMix(perP, reads), 0)
+		}
+	}
 	if procs >= 2 {
 		all = append(all, row{"go/counter_shared", 2, counterShared, 0})
 	}
