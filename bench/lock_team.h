@@ -18,7 +18,7 @@ static void lock_team_report(struct team *team)
 	samples_report(team->b, (size_t)team->row->threads);
 }
 
-#define LOCK_TEAM_ROW(ident, str, k, where, each, body, ...)                                      \
+#define LOCK_TEAM_ROW(ident, str, k, where, each, body, extra, ...)                                     \
 	static void ident(struct team *team, int self, uint64_t n)                                    \
 	{                                                                                             \
 		uint64_t mine = (each) ? n : team_share(team, self, n);                                   \
@@ -27,7 +27,7 @@ static void lock_team_report(struct team *team)
 		(void)share;                                                                              \
 		body(self, mine, share);                                                                  \
 	}                                                                                             \
-	TEAM_BENCH_AROUND(ident##_row, str, k, where, ident, NULL, lock_team_report, __VA_ARGS__)
+	TEAM_BENCH_FLAGS(ident##_row, str, k, where, ident, NULL, lock_team_report, extra, __VA_ARGS__)
 
 #define MUTEX_TEAM_ROWS(id, name, LOCK, UNLOCK)                                                   \
 	static inline void id##_empty(int self, uint64_t n, uint64_t share)                           \
@@ -38,16 +38,18 @@ static void lock_team_report(struct team *team)
 	{                                                                                             \
 		LOCK_LOOP((size_t)self, n, true, LOCK, UNLOCK);                                           \
 	}                                                                                             \
-	LOCK_TEAM_ROW(id##_alone, name, 1, BENCH_SAME_CPU, false, id##_empty, .clock = "wall")        \
-	LOCK_TEAM_ROW(id##_p2_1, name "_p2/1", 2, BENCH_TWO_CPUS, false, id##_empty, .clock = "wall") \
-	LOCK_TEAM_ROW(id##_p2_50, name "_p2/50", 100, BENCH_TWO_CPUS, false, id##_empty,              \
+	LOCK_TEAM_ROW(id##_alone, name, 1, BENCH_SAME_CPU, false, id##_empty, 0, .clock = "wall")     \
+	LOCK_TEAM_ROW(id##_p2_1, name "_p2/1", 2, BENCH_TWO_CPUS, false, id##_empty, 0,               \
 				  .clock = "wall")                                                                \
-	LOCK_TEAM_ROW(id##_work_p2_1, name "_work_p2/1", 2, BENCH_TWO_CPUS, false, id##_working,      \
+	LOCK_TEAM_ROW(id##_p2_50, name "_p2/50", 100, BENCH_TWO_CPUS, false, id##_empty, 0,           \
+				  .clock = "wall")                                                                \
+	LOCK_TEAM_ROW(id##_work_p2_1, name "_work_p2/1", 2, BENCH_TWO_CPUS, false, id##_working, 0,   \
 				  .clock = "wall")                                                                \
 	LOCK_TEAM_ROW(id##_work_p2_50, name "_work_p2/50", 100, BENCH_TWO_CPUS, false, id##_working,  \
-				  .clock = "wall")
+				  0, .clock = "wall")
 
-#define RW_TEAM_ROWS(id, name, RLOCK, RUNLOCK, LOCK, UNLOCK)                                      \
+/* mixes: BENCH_FULL_ONLY if the rows of the mixtures are for the long run only. */
+#define RW_TEAM_ROWS(id, name, mixes, RLOCK, RUNLOCK, LOCK, UNLOCK)                               \
 	static inline void id##_reads(int self, uint64_t n, uint64_t share)                           \
 	{                                                                                             \
 		LOCK_LOOP((size_t)self, n, false, RLOCK, RUNLOCK);                                        \
@@ -56,24 +58,30 @@ static void lock_team_report(struct team *team)
 	{                                                                                             \
 		LOCK_LOOP((size_t)self, n, false, LOCK, UNLOCK);                                          \
 	}                                                                                             \
-	static inline void id##_mixes(int self, uint64_t n, uint64_t share)                           \
+	static inline void id##_mixture(int self, uint64_t n, uint64_t share)                         \
 	{                                                                                             \
 		RW_LOOP((size_t)self, n, share, RLOCK, RUNLOCK, LOCK, UNLOCK);                            \
 	}                                                                                             \
-	LOCK_TEAM_ROW(id##_read, name "_read", 1, BENCH_SAME_CPU, false, id##_reads, .clock = "wall") \
-	LOCK_TEAM_ROW(id##_read_p2, name "_read_p2", 2, BENCH_TWO_CPUS, true, id##_reads,             \
+	LOCK_TEAM_ROW(id##_read, name "_read", 1, BENCH_SAME_CPU, false, id##_reads, 0,               \
 				  .clock = "wall")                                                                \
-	LOCK_TEAM_ROW(id##_write, name "_write", 1, BENCH_SAME_CPU, false, id##_writes,               \
+	LOCK_TEAM_ROW(id##_read_p2, name "_read_p2", 2, BENCH_TWO_CPUS, true, id##_reads, 0,          \
 				  .clock = "wall")                                                                \
-	LOCK_TEAM_ROW(id##_mix_1, name "_mix_p2/1", 2, BENCH_TWO_CPUS, false, id##_mixes,             \
-				  LOCK_SHARES)
+	LOCK_TEAM_ROW(id##_write, name "_write", 1, BENCH_SAME_CPU, false, id##_writes, 0,            \
+				  .clock = "wall")                                                                \
+	LOCK_TEAM_ROW(id##_mix_1, name "_mix_p2/1", 2, BENCH_TWO_CPUS, false, id##_mixture, mixes,    \
+				  LOCK_SHARES)                                                                    \
+	LOCK_TEAM_ROW(id##_more_1, name "_mix_p2/1", 2, BENCH_TWO_CPUS, false, id##_mixture,          \
+				  BENCH_FULL_ONLY, LOCK_MORE_SHARES)
 
 /* With fifty threads a CPU: for locks that put threads to sleep. */
-#define RW_TEAM_CROWD_ROWS(id, name)                                                              \
-	LOCK_TEAM_ROW(id##_mix_50, name "_mix_p2/50", 100, BENCH_TWO_CPUS, false, id##_mixes,         \
-				  LOCK_SHARES)
+#define RW_TEAM_CROWD_ROWS(id, name, mixes)                                                       \
+	LOCK_TEAM_ROW(id##_mix_50, name "_mix_p2/50", 100, BENCH_TWO_CPUS, false, id##_mixture,       \
+				  mixes, LOCK_SHARES)                                                             \
+	LOCK_TEAM_ROW(id##_more_50, name "_mix_p2/50", 100, BENCH_TWO_CPUS, false, id##_mixture,      \
+				  BENCH_FULL_ONLY, LOCK_MORE_SHARES)
 
 /* Reads in a thousand. */
-#define LOCK_SHARES .args = {{500}, {900}, {990}, {999}, {1000}}, .nargs = 5
+#define LOCK_SHARES .args = {{900}, {999}}, .nargs = 2
+#define LOCK_MORE_SHARES .args = {{500}, {990}, {1000}}, .nargs = 3
 
 #endif

@@ -45,10 +45,13 @@ struct team {
 #define TEAM_BENCH(ident, str, k, where, fn, ...)                                                 \
 	TEAM_BENCH_AROUND(ident, str, k, where, fn, NULL, NULL, __VA_ARGS__)
 #define TEAM_BENCH_AROUND(ident, str, k, where, fn, first, last, ...)                             \
+	TEAM_BENCH_FLAGS(ident, str, k, where, fn, first, last, 0, __VA_ARGS__)
+#define TEAM_BENCH_FLAGS(ident, str, k, where, fn, first, last, extra, ...)                       \
 	static struct team_row team_row_##ident = {                                                   \
 		.threads = (k), .place = (where), .work = (fn), .before = (first), .after = (last)};      \
 	BENCH_NAMED(ident, str, .run = team_bench, .user = &team_row_##ident, .placement = (where),   \
-				.flags = BENCH_MANUAL_TIME | ((k) > TEAM_SMALL ? BENCH_CROWD : 0), __VA_ARGS__)
+				.flags = BENCH_MANUAL_TIME | ((k) > TEAM_SMALL ? BENCH_CROWD : 0) | (extra), \
+				__VA_ARGS__)
 
 /* The run function of all these rows. */
 void team_bench(bench *b);

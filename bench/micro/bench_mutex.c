@@ -48,9 +48,9 @@ static void contended_with_work(struct rt *rt, uint64_t n)
 
 #define PER_P .args = {{1}, {50}}, .nargs = 2
 
-RT_BENCH(mutex_contended, "mutex/contended", 1, BENCH_SAME_CPU, contended, PER_P)
+RT_BENCH_FLAGS(mutex_contended, "mutex/contended", 1, BENCH_SAME_CPU, contended, BENCH_FULL_ONLY, PER_P)
 RT_BENCH(mutex_contended_p2, "mutex/contended_p2", 2, BENCH_TWO_CPUS, contended, PER_P)
 RT_BENCH_PN(mutex_contended_pn, "mutex/contended_pn", contended, 0, PER_P)
-RT_BENCH(mutex_work, "mutex/work", 1, BENCH_SAME_CPU, contended_with_work, PER_P)
+RT_BENCH_FLAGS(mutex_work, "mutex/work", 1, BENCH_SAME_CPU, contended_with_work, BENCH_FULL_ONLY, PER_P)
 RT_BENCH(mutex_work_p2, "mutex/work_p2", 2, BENCH_TWO_CPUS, contended_with_work, PER_P)
 RT_BENCH_PN(mutex_work_pn, "mutex/work_pn", contended_with_work, 0, PER_P)

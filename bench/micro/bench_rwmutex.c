@@ -120,12 +120,12 @@ static void mix(struct rt *rt, uint64_t n)
 }
 
 /* Coroutines per P, reads in a thousand. */
-#define SHARES                                                                                    \
-	.args = {{1, 900}, {1, 990}, {1, 999}, {1, 1000}, {50, 900}, {50, 990}, {50, 999}, {50, 1000}}, \
-	.nargs = 8, .argc = 2
-#define HALF .args = {{1, 500}, {50, 500}}, .nargs = 2, .argc = 2
+#define SHARES .args = {{1, 900}, {1, 999}, {50, 900}, {50, 999}}, .nargs = 4, .argc = 2
+#define MORE_SHARES                                                                               \
+	.args = {{1, 500}, {1, 990}, {1, 1000}, {50, 500}, {50, 990}, {50, 1000}}, .nargs = 6, .argc = 2
 
-RT_BENCH(rwmutex_mix, "rwmutex/mix", 1, BENCH_SAME_CPU, mix, SHARES)
 RT_BENCH(rwmutex_mix_p2, "rwmutex/mix_p2", 2, BENCH_TWO_CPUS, mix, SHARES)
 RT_BENCH_PN(rwmutex_mix_pn, "rwmutex/mix_pn", mix, 0, SHARES)
-RT_BENCH(rwmutex_half_p2, "rwmutex/mix_p2", 2, BENCH_TWO_CPUS, mix, HALF)
+RT_BENCH_FLAGS(rwmutex_mix, "rwmutex/mix", 1, BENCH_SAME_CPU, mix, BENCH_FULL_ONLY, SHARES)
+RT_BENCH_FLAGS(rwmutex_more_p2, "rwmutex/mix_p2", 2, BENCH_TWO_CPUS, mix, BENCH_FULL_ONLY, MORE_SHARES)
+RT_BENCH_FLAGS(rwmutex_more, "rwmutex/mix", 1, BENCH_SAME_CPU, mix, BENCH_FULL_ONLY, MORE_SHARES)

@@ -9,9 +9,9 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 
 MUTEX_TEAM_ROWS(pthread_mutex, "thread/mutex", pthread_mutex_lock(&mutex), pthread_mutex_unlock(&mutex))
-RW_TEAM_ROWS(pthread_rwlock, "thread/rwlock", pthread_rwlock_rdlock(&rwlock), pthread_rwlock_unlock(&rwlock),
+RW_TEAM_ROWS(pthread_rwlock, "thread/rwlock", 0, pthread_rwlock_rdlock(&rwlock), pthread_rwlock_unlock(&rwlock),
 			 pthread_rwlock_wrlock(&rwlock), pthread_rwlock_unlock(&rwlock))
-RW_TEAM_CROWD_ROWS(pthread_rwlock, "thread/rwlock")
+RW_TEAM_CROWD_ROWS(pthread_rwlock, "thread/rwlock", 0)
 
 static sem_t units;
 
@@ -24,5 +24,5 @@ static inline void sem_pairs(int self, uint64_t n, uint64_t share)
 {
 	LOCK_LOOP((size_t)self, n, false, sem_wait(&units), sem_post(&units));
 }
-LOCK_TEAM_ROW(sem_alone, "thread/sem", 1, BENCH_SAME_CPU, false, sem_pairs, .clock = "wall")
-LOCK_TEAM_ROW(sem_p2_50, "thread/sem_p2/50", 100, BENCH_TWO_CPUS, false, sem_pairs, .clock = "wall")
+LOCK_TEAM_ROW(sem_alone, "thread/sem", 1, BENCH_SAME_CPU, false, sem_pairs, 0, .clock = "wall")
+LOCK_TEAM_ROW(sem_p2_50, "thread/sem_p2/50", 100, BENCH_TWO_CPUS, false, sem_pairs, 0, .clock = "wall")

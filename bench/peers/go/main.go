@@ -717,6 +717,9 @@ func rows(full bool, procs int) []row {
 		both("mutex_contended", fmt.Sprintf("/%d", perP), mutexContended(perP, false), 0)
 		both("mutex_work", fmt.Sprintf("/%d", perP), mutexContended(perP, true), 0)
 		for _, reads := range []int{500, 900, 990, 999, 1000} {
+			if !full && reads != 900 && reads != 999 {
+				continue
+			}
 			both("rwmutex_mix", fmt.Sprintf("/%d/%d", perP, reads), rwmutexMix(perP, reads), 0)
 		}
 	}
