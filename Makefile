@@ -37,7 +37,7 @@ model: setup-build ## model tests, each for MODEL_SECONDS (20)
 	@cmake --build --preset model -j $(JOBS)
 	@ctest --preset model -j 2
 
-mutants: setup-build ## break the sources place by place and see whether the model tests notice
+mutants: setup-test ## break the sources place by place and see whether the model tests notice
 	@cmake --preset model --log-level=WARNING
 	@scripts/mutants --build=build-model --jobs=$(JOBS)
 

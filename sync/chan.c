@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync/chan.c - channels. The word, the lock and the orders: chan_priv.h; why so: docs/channels.md.
+ * sync/chan.c - channels. The word, the lock and the orders: chan.h; why so: docs/channels.md.
  *
  * Who must wait looks first and parks; its commit, which runs when nobody is on its stack any more, takes the
  * lock, tries once more and else enters the queue. So each call takes the lock once, and the lock is never held
  * over a switch.
  */
-#include "sync/chan_priv.h"
+#include "sync/chan.h"
 
 #include <limits.h>
 #include <sched.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync/select.c - wait for the first of several channel operations. chan_priv.h has the channels' side.
+ * sync/select.c - wait for the first of several channel operations. chan.h has the channels' side.
  *
  * A look at all words finds who is ready; the chosen case takes its channel's lock alone. When nobody is ready,
  * a second look that finds the same words proves that there was a moment when nobody was: that is what default
@@ -13,7 +13,7 @@
 #include <limits.h>
 
 #include "base/rand.h"
-#include "sync/chan_priv.h"
+#include "sync/chan.h"
 
 static inline uint64_t ready_bit(const wend_case *k)
 {

@@ -4,7 +4,7 @@
  * moment, and histories against a queue. */
 #include "model/lin.h"
 #include "model/threads.h"
-#include "sync/chan_priv.h"
+#include "sync/chan.h"
 #include "wend/select.h"
 
 static wend_chan *c[3];

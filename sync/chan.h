@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync/chan_priv.h - a channel, its lock, and the two operations under it, which chan.c and select.c share.
+ * sync/chan.h - a channel, its lock, and the two operations under it, which chan.c and select.c share.
  *
  * The word:
  *   LOCK       somebody changes the channel. Taken by compare-and-swap, let go of by a plain store
@@ -23,8 +23,8 @@
  *   C4  complete: won.store rel  -> waiter: won.load acq          the value, only where the runtime's end woke a
  *       foreign thread; else g_ready orders it
  */
-#ifndef SYNC_CHAN_PRIV_H
-#define SYNC_CHAN_PRIV_H
+#ifndef SYNC_CHAN_H
+#define SYNC_CHAN_H
 
 #include <string.h>
 
