@@ -86,7 +86,7 @@ void *wend_pool_get(wend_pool *p)
 	struct state *s = atm_load_acq(&p->wend__state); /* acq P2 */
 	struct m *mp = getm();
 
-	if (likely(s && mp && enter_fast(mp))) {
+	if (likely(s && mp && enter_bare(mp))) {
 		struct local *l = own_local(s, mp);
 		void *item = l ? magazine_get(l) : NULL;
 
@@ -107,7 +107,7 @@ void wend_pool_put(wend_pool *p, void *item)
 	if (unlikely(!item))
 		return;
 	race_release(item);
-	if (likely(s && mp && enter_fast(mp))) {
+	if (likely(s && mp && enter_bare(mp))) {
 		struct local *l = own_local(s, mp);
 		int64_t age = mp->p->now - (int64_t)atm_load_rlx(&s->aged); /* rlx: a clock */
 

@@ -9,7 +9,7 @@
  *     wend_counter_add(&hits, 1);
  *
  * The zero value is ready. It must not be copied or moved after first use. It takes 8 bytes per P
- * from first use until wend_counter_free; past 65,536 live counters, and from foreign threads, the
+ * from first use until wend_counter_free; past 65,535 live counters and maps, and from foreign threads, the
  * count goes to a shared word with an atomic addition instead, which is correct but slower.
  */
 #ifndef WEND_COUNTER_H

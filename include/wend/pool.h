@@ -20,10 +20,11 @@
  * to 1 s, and a pool holds at most what was put into it within 1 s. A pool that nobody uses any more keeps
  * what it has until wend_pool_flush.
  *
- * The zero value, with or without make and drop, is ready; these three fields must not change after first
- * use. It must not be copied or moved then either. All functions may be called from coroutines and foreign
- * threads, before the runtime starts, too; but a foreign thread has no P and takes a lock each time. Nothing
- * blocks for longer than another caller needs to move some pointers.
+ * The zero value, with or without make and drop, is ready; it takes no memory until the first put, then 256
+ * bytes per P. The three fields must not change after first use, and it must not be copied or moved then. All
+ * functions may be called from coroutines and foreign threads, before the runtime starts, too; but a foreign
+ * thread has no P and takes a lock each time. Nothing blocks for longer than another caller needs to move some
+ * pointers.
  */
 #ifndef WEND_POOL_H
 #define WEND_POOL_H
