@@ -5,10 +5,9 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-void (*wend__fatal_trace)(bool all);
+void (*wend__fatal_trace)(const void *fp, bool all);
 
 /* Flushing and symbols need locks that the dying code may hold: bounded by an alarm. */
 static void too_long(int sig)
@@ -33,48 +32,44 @@ void wend__die_soon(void)
 	alarm(5);
 }
 
-void wend__die(bool all)
-{
-	static pthread_mutex_t dying = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t dying = PTHREAD_MUTEX_INITIALIZER;
 
-	if (pthread_mutex_trylock(&dying) != 0) /* somebody prints already, or the trace failed: */
-		for (;;)                            /* the alarm ends it */
+/* The first to come here prints; others stay, and so does the first when its own report goes wrong: the alarm
+ * ends it. */
+void wend__die_begin(void)
+{
+	if (pthread_mutex_trylock(&dying) != 0)
+		for (;;)
 			pause();
 	wend__die_soon();
-	fflush(NULL);
-	if (wend__fatal_trace)
-		wend__fatal_trace(all);
-	_exit(2);
+	fflush(stdout);
 }
 
-static void say(const char *head, const char *fmt, va_list ap)
+void wend__die_wait(void)
 {
-	char text[512];
-	int n = snprintf(text, sizeof text, "%s: ", head);
+	if (pthread_mutex_trylock(&dying) != 0)
+		for (;;)
+			pause();
+	pthread_mutex_unlock(&dying);
+}
 
-	vsnprintf(text + n, sizeof text - (size_t)n - 1, fmt, ap);
-	strcat(text, "\n");
-	fflush(stdout); /* what the program printed comes before what it died of */
-	if (write(2, text, strlen(text)) < 0)
-		_exit(2);
+void wend__die(const void *fp, bool all)
+{
+	fflush(NULL);
+	if (wend__fatal_trace)
+		wend__fatal_trace(fp, all);
+	_exit(2);
 }
 
 void wend__fatal(const char *fmt, ...)
 {
+	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	say("fatal error", fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	wend__die(false);
-}
-
-void wend__panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say("panic", fmt, ap);
-	va_end(ap);
-	wend__die(false);
+	wend__die_begin();
+	fprintf(stderr, "fatal error: %s\n", text);
+	wend__die(__builtin_frame_address(0), false);
 }

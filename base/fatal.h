@@ -11,14 +11,17 @@
 /* Broken state or misuse that nothing can mend: `fatal error: ...`. */
 cold __attribute__((noreturn, format(printf, 1, 2))) void wend__fatal(const char *fmt, ...);
 
-/* A fault of the caller's logic: `panic: ...`. */
-cold __attribute__((noreturn, format(printf, 1, 2))) void wend__panic(const char *fmt, ...);
+/* Prints the stack of whoever runs, from frame pointer fp on; set by the scheduler. all: those of all
+ * coroutines. */
+extern void (*wend__fatal_trace)(const void *fp, bool all);
 
-/* Prints the stack of whoever runs; set by the scheduler. all: those of all coroutines. */
-extern void (*wend__fatal_trace)(bool all);
+/* For those who print their message themselves: what the program printed is flushed, and nobody else prints a
+ * report any more. Then the message, then the end. */
+cold void wend__die_begin(void);
+cold __attribute__((noreturn)) void wend__die(const void *fp, bool all);
 
-/* The same for faults caught by a signal handler: the message is printed already. */
-cold __attribute__((noreturn)) void wend__die(bool all);
+/* Before the process ends in another way: waits for a report that has begun. */
+void wend__die_wait(void);
 
 /* From now on the process ends within 5 s, whatever lock its last words need; wend__die calls it. */
 void wend__die_soon(void);

@@ -62,6 +62,7 @@
 #define m_make wend__m_make
 #define m_sleep wend__m_sleep
 #define m_start wend__m_start
+#define leave_foreign_if_inside wend__leave_foreign_if_inside
 #define make_next wend__make_next
 #define map_drop_entry wend__map_drop_entry
 #define map_drop_node wend__map_drop_node
@@ -78,6 +79,9 @@
 #define map_table_gone wend__map_table_gone
 #define counter_add_slow wend__counter_add_slow
 #define counter_sum wend__counter_sum
+#define panic_fault wend__panic_fault
+#define panic_forget wend__panic_forget
+#define panic_goexit wend__panic_goexit
 #define p_free wend__p_free
 #define p_make wend__p_make
 #define g_park wend__g_park
@@ -129,8 +133,9 @@
 #define topo_init wend__topo_init
 #define topo_nearness wend__topo_nearness
 #define topo_place wend__topo_place
-#define traceback_parked wend__traceback_parked
+#define traceback_level wend__traceback_level
 #define traceback_print wend__traceback_print
+#define traceback_print_plain wend__traceback_print_plain
 #define traceback_walk wend__traceback_walk
 #define trim_parked wend__trim_parked
 #define unlock_slow wend__unlock_slow
@@ -156,6 +161,8 @@
 #define take_idle_p wend__take_idle_p
 #define take_this_p wend__take_this_p
 #define unlist wend__unlist
+#define walk_from_frame wend__walk_from_frame
+#define walk_parked wend__walk_parked
 #define bound_get wend__bound_get
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p

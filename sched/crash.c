@@ -23,19 +23,29 @@ static struct sigaction before_segv, before_bus;
 
 /* ---- The trace of a dying process --------------------------------------------------------------- */
 
+/* The level of this report. */
+static enum traceback_level level;
+
 static bool print_one(struct g *gp, uint64_t id, size_t size, void *arg)
 {
 	const void *pcs[64];
+	uint32_t state = atm_load_acq(&gp->state);
+	bool all_frames = level >= TRACEBACK_SYSTEM;
 
 	if (gp == arg)
 		return true;
-	if (atm_load_acq(&gp->state) == G_WAITING)
-		traceback_print(gp, wait_reason_name(gp->wait_reason), pcs,
-						traceback_parked(gp, pcs, 64));
-	else if (atm_load_acq(&gp->state) == G_RUNNABLE)
-		traceback_print(gp, "runnable", pcs, traceback_parked(gp, pcs, 64));
-	else
-		traceback_print(gp, "running", pcs, 0); /* on another thread: no frames without stopping it */
+	if (gp->flags & G_FOREIGN) {
+		traceback_print(gp, state == G_WAITING ? wait_reason_name(gp->wait_reason) : "running", pcs, 0,
+						all_frames);
+	} else if (state == G_WAITING || state == G_RUNNABLE) {
+		int n = traceback_walk(walk_parked(gp), pcs, 64);
+
+		traceback_print(gp, state == G_WAITING ? wait_reason_name(gp->wait_reason) : "runnable", pcs, n,
+						all_frames);
+	} else {
+		traceback_print(gp, "running", pcs, 0, all_frames);
+		fputs("\tcoroutine running on another thread; stack unavailable\n", stderr);
+	}
 	return true;
 }
 
@@ -45,20 +55,39 @@ struct trace_call {
 	struct ctx caller, own;
 };
 
+/* Of the calling thread, empty when it cannot be told. */
+static void thread_stack(const char **lo, const char **hi)
+{
+	pthread_attr_t attr;
+	void *base = NULL;
+	size_t size = 0;
+
+	if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+		pthread_attr_getstack(&attr, &base, &size);
+		pthread_attr_destroy(&attr);
+	}
+	*lo = base;
+	*hi = *lo + size;
+}
+
 static void trace_here(bool all, const void *fp)
 {
+	static const void *pcs[64];
 	struct m *mp = getm();
 	struct g *gp = mp ? mp->curg : NULL;
 	struct stack_cursor at = {0};
+	const char *lo = gp ? gp->lo : NULL, *hi = gp ? g_stack_top(gp) : NULL;
 
-	if (gp) {
-		static const void *pcs[64];
-		int n = traceback_walk(NULL, fp, gp->lo, g_stack_top(gp), pcs, 64);
+	if (fp) {
+		if (!gp)
+			thread_stack(&lo, &hi);
 
-		traceback_print(gp, "running", pcs, n);
+		int n = traceback_walk(walk_from_frame(fp, lo, hi), pcs, 64);
+
+		traceback_print(gp, "running", pcs, n, level >= TRACEBACK_SYSTEM);
 	}
 	if (all)
-		stack_each(&at, print_one, gp);
+		stack_each(&at, print_one, fp ? gp : NULL);
 }
 
 static void trace_entry(void *carry)
@@ -71,36 +100,41 @@ static void trace_entry(void *carry)
 
 /* Called with the message printed; `all`: nobody runs any more. On a stack of its own, as a coroutine's
  * is too small for reading symbols. */
-static void trace(bool all)
+static void trace(const void *fp, bool all)
 {
 	char *mem = mmap(NULL, ALT_STACK, PROT_READ | PROT_WRITE,
 					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-	struct trace_call call = {.all = all, .fp = __builtin_frame_address(0)};
+	struct trace_call call = {.all = all, .fp = fp};
 
 	if (mem == MAP_FAILED)
 		return;
+	level = traceback_level();
+	if (level >= TRACEBACK_ALL)
+		call.all = true;
 	ctx_ground(mem + ALT_STACK);
 	ctx_init(&call.own, mem + ALT_STACK, trace_entry);
 	ctx_switch_full(&call.caller, &call.own, &call);
 }
 
-void stack_overflow(struct g *gp, void *pc, void *fp)
+void stack_overflow(struct g *gp, void *pc, void *sp, void *fp)
 {
 	static const void *pcs[DEEP];
 	size_t size = stack_class_size(gp->size_class);
 	const char *lo = gp->lo - PAGE_SIZE;
 	/* Found late, by its canary, the stack goes on below its end. */
-	int n = traceback_walk(pc, fp, (char *)fp < lo ? fp : lo, g_stack_top(gp), pcs, DEEP);
+	struct walk at = sp ? (struct walk){pc, sp, fp, lo, g_stack_top(gp)}
+						: walk_from_frame(fp, (char *)fp < lo ? fp : lo, g_stack_top(gp));
+	int n = traceback_level() == TRACEBACK_NONE ? 0 : traceback_walk(at, pcs, DEEP);
 
-	fflush(stdout);
+	wend__die_begin();
 	fprintf(stderr,
 			"wend: coroutine %llu%s%s%s exceeds its stack of %zu bytes (attribute stack_size, or knob "
 			"stack for all)\nfatal error: stack overflow\n",
 			(unsigned long long)gp->id, gp->name ? " (" : "", gp->name ? gp->name : "",
 			gp->name ? ")" : "", size);
-	traceback_print(gp, "running", pcs, n);
+	traceback_print(gp, "running", pcs, n, traceback_level() >= TRACEBACK_SYSTEM);
 	wend__fatal_trace = NULL; /* printed */
-	wend__die(false);
+	wend__die(NULL, false);
 }
 
 /* ---- Signals ------------------------------------------------------------------------------------ */
@@ -131,6 +165,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 #ifdef __x86_64__
 		wend__die_soon();
 		stack_overflow(gp, (void *)uc->uc_mcontext.gregs[REG_RIP],
+					   (void *)uc->uc_mcontext.gregs[REG_RSP],
 					   (void *)uc->uc_mcontext.gregs[REG_RBP]);
 #endif
 	}

@@ -55,10 +55,10 @@ void check_deadlock(void)
 	unlock(&sched.lock);
 	if (!dead)
 		return;
-	fflush(stdout);
+	wend__die_begin();
 	if (wend_num_coroutines() == 0)
 		fprintf(stderr, "fatal error: no coroutines (main called wend_goexit) - deadlock!\n");
 	else
 		fprintf(stderr, "fatal error: all coroutines are asleep - deadlock!\n");
-	wend__die(true);
+	wend__die(NULL, true);
 }

@@ -40,10 +40,13 @@ static void thread_over(void *arg)
 
 /* This thread is counted in foreign_in. */
 static __thread bool counted __attribute__((tls_model("initial-exec")));
+/* Calls into the library that it is in. */
+static __thread int inside __attribute__((tls_model("initial-exec")));
 
 struct m *enter_foreign(void)
 {
 	foreign_section_begin();
+	inside++;
 	counted = false;
 	if (atm_load_acq(&sched.phase) == PHASE_RUNNING) { /* or who is refused all the time holds up the end */
 		atm_add_sc(&sched.foreign_in, 1);              /* F1 */
@@ -59,7 +62,14 @@ void leave_foreign(void)
 	if (counted)
 		atm_add_sc(&sched.foreign_in, (uint32_t)-1);
 	counted = false;
+	inside--;
 	foreign_section_end();
+}
+
+void leave_foreign_if_inside(void)
+{
+	while (inside > 0)
+		leave_foreign();
 }
 
 bool foreign_may(void)

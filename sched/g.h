@@ -25,6 +25,14 @@
 
 struct m;
 struct slot;
+struct wend__frame;
+
+/* Deferred calls and panics of a coroutine, or of a foreign thread (panic.c). */
+struct wend__unwind {
+	struct wend__frame *frame; /* innermost open frame of user code */
+	struct panic *panic;       /* newest that is under way */
+	struct panic_text *texts;
+};
 
 /* Wait reasons: enumerator and Go's words for it. One per blocking site. */
 #define WAIT_REASONS(X)                                                                           \
@@ -61,6 +69,7 @@ enum g_flags {
 	G_FOREIGN = 4,  /* stands for a foreign thread that blocks: ready wakes the thread */
 	G_MAIN = 8,     /* the main coroutine of wend_run */
 	G_ON_END = 32,  /* on_end is not empty */
+	G_TEXTS = 128,  /* unwind.texts is not empty */
 	G_PINNED = 64,  /* in a section or a callback of reclaim.c: must not leave its stack */
 	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the M's own loop */
 };
@@ -103,6 +112,7 @@ struct g {
 	uint32_t index; /* stack_index; constant */
 	struct on_end *on_end;   /* with G_ON_END: newest first */
 	struct on_end first_end; /* the oldest of them, asked for by the spawner */
+	struct wend__unwind unwind;
 	struct wend__go *go; /* WEND_GO requests whose arguments are being evaluated, innermost first */
 	atm_u32 awake;       /* G_FOREIGN: ready was called; with ec, the thread's bed */
 	struct ec ec;

@@ -31,10 +31,24 @@ _Static_assert(offsetof(struct go_regs, rax) == 48 && offsetof(struct go_regs, r
 				   offsetof(struct go_block, stack_args) == 208,
 			   "go_x86_64.S has these numbers");
 
-/* Called as if it were the user's function: notes the arguments and returns. */
+/* Called as if they were the user's function: note the arguments, for a new coroutine or for later, and return. */
 void wend__go_capture(void);
+void wend__defer_capture(void);
 /* First function of the new coroutine: loads the arguments of the go_block and calls. */
 void wend__go_run(void *block);
 void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args);
+void wend__defer_captured(const struct go_regs *regs, const uint64_t *stack_args);
+
+/* 16 bytes a time and not memcpy: a few bytes more than the arguments are read, which a checker of
+ * memory accesses would object to. */
+__attribute__((no_sanitize("address", "thread"))) static inline void go_copy_words(uint64_t *to,
+																		   const uint64_t *from,
+																		   size_t bytes)
+{
+	for (size_t i = 0; i < bytes / 8; i += 2) {
+		to[i] = from[i];
+		to[i + 1] = from[i + 1];
+	}
+}
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sched/go_x86_64.S - WEND_GO's two ends: note the arguments of a call, make the call later. Offsets
+ * sched/go_x86_64.S - the two ends of WEND_GO and WEND_DEFER: note the arguments of a call, make the call later. Offsets
  * are those of struct go_regs and struct go_block in go_args.h. */
 #ifdef __CET__
 #include <cet.h>
@@ -10,11 +10,12 @@
 	.text
 
 /* Entered as the user's function would be, with its arguments in place. */
-	.globl	wend__go_capture
-	.hidden	wend__go_capture
-	.type	wend__go_capture, @function
+.macro capture name, then
+	.globl	\name
+	.hidden	\name
+	.type	\name, @function
 	.p2align 4
-wend__go_capture:
+\name:
 	.cfi_startproc
 	_CET_ENDBR
 	pushq	%rbp
@@ -42,12 +43,16 @@ wend__go_capture:
 	movaps	%xmm7, 176(%rsp)
 	movq	%rsp, %rdi
 	leaq	16(%rbp), %rsi
-	call	wend__go_captured
+	call	\then
 	leave
 	.cfi_def_cfa rsp, 8
 	ret
 	.cfi_endproc
-	.size	wend__go_capture, . - wend__go_capture
+	.size	\name, . - \name
+.endm
+
+	capture	wend__go_capture, wend__go_captured
+	capture	wend__defer_capture, wend__defer_captured
 
 /* void wend__go_run(struct go_block *block (rdi)) */
 	.globl	wend__go_run

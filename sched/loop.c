@@ -4,6 +4,7 @@
  * own stacks; only when a P has nothing at hand, or something special, does the M's own loop run.
  */
 #include "base/fatal.h"
+#include "sched/panic_priv.h"
 #include "sched/reclaim.h"
 #include "sched/switch.h"
 #include "wend/go.h"
@@ -61,7 +62,7 @@ void wend_yield(void)
 static cold void canary_check(struct g *gp)
 {
 	if (!stack_intact(gp, __builtin_frame_address(0)))
-		stack_overflow(gp, __builtin_return_address(0), __builtin_frame_address(0));
+		stack_overflow(gp, NULL, NULL, __builtin_frame_address(0));
 }
 
 struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void *obj,
@@ -131,13 +132,15 @@ static force_inline __attribute__((noreturn)) void end(struct m *mp)
 	struct g *gp = mp->curg;
 	struct p *pp = mp->p;
 
-	if (unlikely(gp->flags & (G_CANARY | G_ON_END | G_PINNED))) {
+	if (unlikely(gp->flags & (G_CANARY | G_ON_END | G_PINNED | G_TEXTS))) {
 		reclaim_check_park(mp);
 		if (gp->flags & G_CANARY)
 			canary_check(gp);
 		if (gp->flags & G_ON_END)
 			for (struct on_end *e = gp->on_end; e; e = e->up)
 				e->fn(e->arg);
+		if (gp->flags & G_TEXTS)
+			panic_forget(&gp->unwind);
 	}
 	STAT(pp, exits);
 	TRACE(end, pp, gp);
@@ -167,11 +170,13 @@ void g_main(void *carry)
 
 WEND_NORETURN void wend_goexit(void)
 {
-	struct m *mp = enter();
+	struct m *mp = getm();
 
 	if (unlikely(!mp || !mp->curg))
 		wend__fatal("wend_goexit called off a coroutine");
-	end(mp);
+	if (mp->curg->unwind.frame)
+		panic_goexit(&mp->curg->unwind); /* which may change threads */
+	end(enter());
 }
 
 /* Slow way into the runtime. When that ends, the coroutine stays where it is for ever. */

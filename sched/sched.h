@@ -7,6 +7,7 @@
 #define SCHED_SCHED_H
 
 #include "sched/m.h"
+#include "sched/panic.h"
 #include "sched/stack.h"
 
 /* Who waits: the current coroutine, or a G that stands for the calling foreign thread (made at its
@@ -33,20 +34,12 @@ void g_ready(struct m *mp, struct g *gp);
  * runtime on the coroutine's stack and must not block. */
 int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg);
 
-/* The current coroutine: until the matching pop, its end calls e->fn(e->arg) first. For calls of users'
- * functions, which may goexit; e lies on the coroutine's stack. */
+/* The end of gp, which nobody has seen yet, calls e->fn(e->arg), the newest first. */
 static inline void on_end_push(struct g *gp, struct on_end *e)
 {
 	e->up = gp->flags & G_ON_END ? gp->on_end : NULL;
 	gp->on_end = e;
 	gp->flags |= G_ON_END;
-}
-
-static inline void on_end_pop(struct g *gp)
-{
-	gp->on_end = gp->on_end->up;
-	if (!gp->on_end)
-		gp->flags &= (uint16_t)~G_ON_END;
 }
 
 /* Can it help to wait for another coroutine on the CPU? Only when some other P runs user code, and nobody

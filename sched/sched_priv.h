@@ -159,6 +159,7 @@ int spawn_main(struct p *pp, void (*fn)(void *), void *arg);
 struct m *park_foreign(struct g *gp, park_commit *commit, void *arg);
 void ready_elsewhere(struct m *mp, struct g *gp); /* bound, locked, foreign, or from a foreign thread */
 void wake_after_foreign(void);
+void leave_foreign_if_inside(void);
 void foreign_release_all(void); /* the runtime ends: nobody else would wake them */
 struct wend__go **foreign_pending(void); /* WEND_GO requests of the calling thread */
 
@@ -201,6 +202,7 @@ void topo_bind(struct m *mp, struct p *pp);
 void crash_init(void);
 void crash_thread_init(struct m *mp);
 void crash_thread_fini(struct m *mp);
-cold __attribute__((noreturn)) void stack_overflow(struct g *gp, void *pc, void *fp);
+/* pc and sp: where it faulted, or NULL: in a call from the function with frame pointer fp. */
+cold __attribute__((noreturn)) void stack_overflow(struct g *gp, void *pc, void *sp, void *fp);
 
 #endif

@@ -290,17 +290,6 @@ wend__fn *wend__go_begin(struct wend__go *req)
 	return wend__go_capture;
 }
 
-/* 16 bytes a time and not memcpy: a few bytes more than the arguments are read, which a checker of
- * memory accesses would object to. */
-__attribute__((no_sanitize("address", "thread"))) static void copy_words(uint64_t *to, const uint64_t *from,
-																 size_t bytes)
-{
-	for (size_t i = 0; i < bytes / 8; i += 2) {
-		to[i] = from[i];
-		to[i + 1] = from[i + 1];
-	}
-}
-
 /* Called by wend__go_capture with the argument registers and the caller's stack arguments. */
 void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 {
@@ -340,7 +329,7 @@ void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 		block->regs = *regs;
 		block->fn = req->fn;
 		block->stack_bytes = req->stack_bytes;
-		copy_words(block->stack_args, stack_args, req->stack_bytes);
+		go_copy_words(block->stack_args, stack_args, req->stack_bytes);
 		gp->arg = block;
 		ctx_ground(block);
 		ctx_init(&gp->ctx, block, g_main);

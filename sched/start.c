@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fatal.h"
+#include "sched/panic_priv.h"
 #include "sched/reclaim.h"
 #include "sched/switch.h"
 #include "wend/config.h"
@@ -228,8 +229,10 @@ void main_is_over(struct m *mp)
 	int64_t end = clock_now() + sched.knobs.stop_ms * 1000000;
 	const struct timespec nap = {0, 200000};
 
-	if (sched.exit_process)
+	if (sched.exit_process) {
+		wend__die_wait();
 		exit(sched.main_result);
+	}
 	while (!mp->is_caller && !caller_gone()) {
 		if (clock_now() >= end)
 			caller_is_stuck();
@@ -278,6 +281,8 @@ static void main_coroutine(void *arg)
 
 	struct m *mp = enter();
 
+	if (mp->curg->flags & G_TEXTS)
+		panic_forget(&mp->curg->unwind);
 	STAT(mp->p, exits);
 	mp->main_over = true; /* the rest on the thread's own stack: atexit handlers may want room */
 	if (!sched.exit_process)

@@ -9,7 +9,6 @@
  */
 #include "wend/cond.h"
 
-#include "base/fatal.h"
 #include "base/race.h"
 #include "sync/waitq_priv.h"
 

@@ -17,6 +17,7 @@
 #include "base/fatal.h"
 #include "sched/reclaim.h"
 #include "sync/map_table.h"
+#include "wend/panic.h"
 
 #define AT_ONCE 64        /* entries copied without asking for memory */
 #define STEPS_AT_ONCE 128 /* buckets looked at in one section */
@@ -154,8 +155,9 @@ static struct held *take_free(struct map_core *core)
 	return first;
 }
 
-static void ranger_end(struct ranger *r)
+static void ranger_end(void *ranger)
 {
+	struct ranger *r = ranger;
 	struct map_core *core = r->core;
 	struct held *h;
 
@@ -168,17 +170,6 @@ static void ranger_end(struct ranger *r)
 		h->drop(h->what, core);
 		free(h);
 	}
-}
-
-/* The callback has left by goexit, inside the runtime, where users' functions cannot be called: the next range, or the end of the
- * map, sees to what is held. */
-static void ranger_goexit(void *ranger)
-{
-	struct ranger *r = ranger;
-
-	lock(&r->core->lock);
-	ranger_unlist(r);
-	unlock(&r->core->lock);
 }
 
 /* ---- Range --------------------------------------------------------------------------------------- */
@@ -327,20 +318,28 @@ static bool call(const struct map_core *core, const struct entry *e, bool (*fn)(
 	return fn(core->cfg.keys == WEND_MAP_BYTES ? WEND_WORD(&bytes) : WEND_WORD(node->bytes), e->val, arg);
 }
 
+static void copies_free(void *copies)
+{
+	struct copies *c = copies;
+
+	if (c->e != c->few)
+		free(c->e);
+}
+
 static int range(wend_map *m, const struct map_core *core, bool (*fn)(uint64_t, uint64_t, void *), void *arg)
 {
 	struct copies c = {.e = c.few, .room = AT_ONCE};
 	uint64_t at = 0;
-	int more;
+	int more = 0;
 
+	WEND_DEFERS_RETURN(more);
+	wend_defer(copies_free, &c); /* fn may panic or goexit */
 	do {
 		more = range_step(m, &at, &c);
 		for (size_t i = 0; i < c.n && more >= 0; i++)
 			if (!call(core, &c.e[i], fn, arg))
 				more = 0, i = c.n;
 	} while (more > 0);
-	if (c.e != c.few)
-		free(c.e);
 	return more;
 }
 
@@ -348,24 +347,18 @@ int wend_map_range(wend_map *m, bool (*fn)(uint64_t key, uint64_t value, void *a
 {
 	struct map_core *core = atm_load_acq(&m->wend__core);
 	struct ranger r = {.core = core};
-	struct on_end over = {.fn = ranger_goexit, .arg = &r};
-	int rc;
+	int rc = 0;
 
 	if (!core || (core->cfg.keys == WEND_MAP_WORDS && !core->cfg.destroy))
 		return range(m, core, fn, arg);
 
 	struct m *mp = enter();
-	struct g *gp = mp ? mp->curg : NULL;
 
 	ranger_begin(&r);
 	leave_any(mp);
-	if (gp)
-		on_end_push(gp, &over);
-	rc = range(m, core, fn, arg);
-	if (gp)
-		on_end_pop(gp);
-	ranger_end(&r);
-	return rc;
+	WEND_DEFERS_RETURN(rc);
+	wend_defer(ranger_end, &r);
+	return range(m, core, fn, arg);
 }
 
 /* ---- Clear and free ------------------------------------------------------------------------------ */

@@ -9,9 +9,12 @@
  */
 #include "wend/once.h"
 
-#include "base/fatal.h"
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/race.h"
 #include "sync/waiters_priv.h"
+#include "wend/panic.h"
 
 #define NEW 0ULL
 #define RUNNING (1ULL << 32)
@@ -28,28 +31,22 @@ static void finish(struct m *mp, wend_once *o)
 		waiters_release(mp, state);
 }
 
-/* The function has left by goexit, which is inside the runtime and stays there. */
-static void finish_at_end(void *o)
+static void over(void *o)
 {
-	finish(getm(), o);
-}
+	struct m *mp = enter();
 
-static void run(wend_once *o, void (*fn)(void *), void *arg)
-{
-	struct m *mp = getm();
-	struct g *gp = mp ? mp->curg : NULL; /* NULL: a foreign thread, which cannot goexit */
-	struct on_end over = {.fn = finish_at_end, .arg = o};
-
-	if (!fn)
-		wend__panic("runtime error: invalid memory address or nil pointer dereference");
-	if (gp)
-		on_end_push(gp, &over);
-	fn(arg);
-	if (gp)
-		on_end_pop(gp);
-	mp = enter();
 	finish(mp, o);
 	leave_any(mp);
+}
+
+/* However fn leaves, it has run. */
+static void run(wend_once *o, void (*fn)(void *), void *arg)
+{
+	WEND_DEFERS;
+	wend_defer(over, o);
+	if (!fn)
+		wend__panic("runtime error: invalid memory address or nil pointer dereference");
+	fn(arg);
 }
 
 static bool commit_wait(struct g *gp, void *arg)
@@ -80,10 +77,43 @@ void wend__once_do_slow(wend_once *o, void (*fn)(void *), void *arg)
 	race_acquire(o);
 }
 
+/* ---- Functions and values: a panic is repeated to whoever calls ------------------------------------ */
+
+static void keep_text(void *to)
+{
+	const char *text = wend_recover();
+
+	if (!text)
+		return;
+
+	const char *kept = strdup(text);
+
+	*(const char **)to = kept ? kept : "panic in a once function (out of memory for its text)";
+	wend_panic(text); /* the first caller's stack shows where */
+}
+
+static void call_func(void *arg)
+{
+	wend_once_func *f = arg;
+
+	WEND_DEFERS;
+	wend_defer(keep_text, &f->wend__text);
+	if (!f->fn)
+		wend__panic("runtime error: invalid memory address or nil pointer dereference");
+	f->fn(f->arg);
+}
+
+void wend__once_func_slow(wend_once_func *f)
+{
+	wend__once_do_slow(&f->wend__once, call_func, f);
+}
+
 static void make_value(void *arg)
 {
 	wend_once_value *v = arg;
 
+	WEND_DEFERS;
+	wend_defer(keep_text, &v->wend__text);
 	if (!v->fn)
 		wend__panic("runtime error: invalid memory address or nil pointer dereference");
 	v->wend__value = v->fn(v->arg);

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "atomics/atomic.h"
-#include "base/fatal.h"
 #include "base/race.h"
+#include "sched/panic.h"
 
 /* Settles the type, or finds it settled and the same. `what` is the word for the message. */
 static void settle(wend_value *v, const char *type, const void *data, const char *what)

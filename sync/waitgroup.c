@@ -9,7 +9,6 @@
  */
 #include "wend/waitgroup.h"
 
-#include "base/fatal.h"
 #include "base/race.h"
 #include "sync/waiters_priv.h"
 #include "wend/go.h"

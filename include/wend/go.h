@@ -101,7 +101,7 @@ WEND_API int wend_go_attr(const wend_attr *a, void (*fn)(void *), void *arg);
  * nobody else is ready. Fatal off a coroutine. */
 WEND_API void wend_yield(void);
 
-/* Ends the calling coroutine. (Go's runtime.Goexit. When the main coroutine does so, the others go
+/* Ends the calling coroutine after its deferred calls (wend/panic.h) have run. (Go's runtime.Goexit. When the main coroutine does so, the others go
  * on, and the program ends with a fatal error once none of them can run any more.) Fatal off a
  * coroutine. */
 WEND_API WEND_NORETURN void wend_goexit(void);
@@ -178,49 +178,55 @@ WEND_API void wend__go_cancel(void *handle);
 	__typeof__(__builtin_choose_expr(                                                             \
 		__builtin_types_compatible_p(__typeof__(f), __typeof__(&*(f))), (f), (__typeof__(f) *)0))
 
+/* A call f args goes through f's own type: its result must not need memory of the caller's. */
+#define WEND__CHECK_RESULT(what, f, args)                                                         \
+	_Static_assert(__builtin_types_compatible_p(__typeof__((f) args), void) ||                    \
+					   __builtin_classify_type(__builtin_choose_expr(                             \
+						   __builtin_types_compatible_p(__typeof__((f) args), void), 0,           \
+						   (f) args)) < 12,                                                       \
+				   what ": the function's result must be void or a scalar")
+
 #define WEND__GO(f, args, n)                                                                      \
 	__extension__({                                                                               \
 		struct wend__go wend__g = {(wend__fn *)(f), (n), #f, NULL, 0};                            \
-		_Static_assert(__builtin_types_compatible_p(__typeof__((f) args), void) ||                \
-						   __builtin_classify_type(__builtin_choose_expr(                         \
-							   __builtin_types_compatible_p(__typeof__((f) args), void), 0,       \
-							   (f) args)) < 12,                                                   \
-					   "WEND_GO: the function's result must be void or a scalar");                \
+		WEND__CHECK_RESULT("WEND_GO", f, args);                                                   \
 		(void)((WEND__FTYPE(f))wend__go_begin(&wend__g)) args;                                    \
 		wend__g.err;                                                                              \
 	})
 
-#define WEND__GO_1(f) WEND__GO(f, (), 0)
-#define WEND__GO_2(f, a) WEND__GO(f, (a), WEND__SZ(a))
-#define WEND__GO_3(f, a, b) WEND__GO(f, (a, b), WEND__SZ(a) + WEND__SZ(b))
-#define WEND__GO_4(f, a, b, c) WEND__GO(f, (a, b, c), WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c))
-#define WEND__GO_5(f, a, b, c, d)                                                                 \
-	WEND__GO(f, (a, b, c, d), WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d))
-#define WEND__GO_6(f, a, b, c, d, e)                                                              \
-	WEND__GO(f, (a, b, c, d, e),                                                                  \
-			 WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e))
-#define WEND__GO_7(f, a, b, c, d, e, g)                                                           \
-	WEND__GO(f, (a, b, c, d, e, g),                                                               \
-			 WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e) + WEND__SZ(g))
-#define WEND__GO_8(f, a, b, c, d, e, g, h)                                                        \
-	WEND__GO(f, (a, b, c, d, e, g, h),                                                            \
-			 WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e) + WEND__SZ(g) +  \
-				 WEND__SZ(h))
-#define WEND__GO_9(f, a, b, c, d, e, g, h, i)                                                     \
-	WEND__GO(f, (a, b, c, d, e, g, h, i),                                                         \
-			 WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e) + WEND__SZ(g) +  \
-				 WEND__SZ(h) + WEND__SZ(i))
-#define WEND__GO_MANY(...)                                                                        \
+/* OP(f, (a, b, ...), upper bound of the bytes that the arguments take on the stack) */
+#define WEND__ARGS_1(OP, f) OP(f, (), 0)
+#define WEND__ARGS_2(OP, f, a) OP(f, (a), WEND__SZ(a))
+#define WEND__ARGS_3(OP, f, a, b) OP(f, (a, b), WEND__SZ(a) + WEND__SZ(b))
+#define WEND__ARGS_4(OP, f, a, b, c) OP(f, (a, b, c), WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c))
+#define WEND__ARGS_5(OP, f, a, b, c, d)                                                           \
+	OP(f, (a, b, c, d), WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d))
+#define WEND__ARGS_6(OP, f, a, b, c, d, e)                                                        \
+	OP(f, (a, b, c, d, e), WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e))
+#define WEND__ARGS_7(OP, f, a, b, c, d, e, g)                                                     \
+	OP(f, (a, b, c, d, e, g),                                                                     \
+	   WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e) + WEND__SZ(g))
+#define WEND__ARGS_8(OP, f, a, b, c, d, e, g, h)                                                  \
+	OP(f, (a, b, c, d, e, g, h),                                                                  \
+	   WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e) + WEND__SZ(g) +        \
+		   WEND__SZ(h))
+#define WEND__ARGS_9(OP, f, a, b, c, d, e, g, h, i)                                               \
+	OP(f, (a, b, c, d, e, g, h, i),                                                               \
+	   WEND__SZ(a) + WEND__SZ(b) + WEND__SZ(c) + WEND__SZ(d) + WEND__SZ(e) + WEND__SZ(g) +        \
+		   WEND__SZ(h) + WEND__SZ(i))
+#define WEND__ARGS_MANY(...)                                                                      \
 	__extension__({                                                                               \
-		_Static_assert(0, "WEND_GO takes at most 8 arguments: pass a struct");                    \
+		_Static_assert(0, "WEND_GO and WEND_DEFER take at most 8 arguments: pass a struct");      \
 		-1;                                                                                       \
 	})
-#define WEND__GO_PICK(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, name, ...) name
-#define WEND_GO(...)                                                                              \
-	WEND__GO_PICK(__VA_ARGS__, WEND__GO_MANY, WEND__GO_MANY, WEND__GO_MANY, WEND__GO_9,           \
-				  WEND__GO_8, WEND__GO_7, WEND__GO_6, WEND__GO_5, WEND__GO_4, WEND__GO_3,         \
-				  WEND__GO_2, WEND__GO_1, 0)                                                      \
-	(__VA_ARGS__)
+#define WEND__ARGS_PICK(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, name, ...) name
+#define WEND__WITH_ARGS(OP, ...)                                                                  \
+	WEND__ARGS_PICK(__VA_ARGS__, WEND__ARGS_MANY, WEND__ARGS_MANY, WEND__ARGS_MANY, WEND__ARGS_9, \
+					WEND__ARGS_8, WEND__ARGS_7, WEND__ARGS_6, WEND__ARGS_5, WEND__ARGS_4,         \
+					WEND__ARGS_3, WEND__ARGS_2, WEND__ARGS_1, 0)                                  \
+	(OP, __VA_ARGS__)
+
+#define WEND_GO(...) WEND__WITH_ARGS(WEND__GO, __VA_ARGS__)
 
 #endif /* !__cplusplus */
 

@@ -12,7 +12,7 @@
  *
  * The first caller runs the function, on its own stack; who comes meanwhile waits: a coroutine parks, a
  * foreign thread sleeps (before the runtime runs, a thread that would have to wait is a fatal error).
- * Afterwards a call costs one load. A function that leaves by wend_goexit has run. A function that calls
+ * Afterwards a call costs one load. A function that leaves by a panic or wend_goexit has run. A function that calls
  * the same once again waits for itself for ever, as in Go. One that is abandoned where it stands, because the
  * runtime ends, leaves the once unusable.
  */
@@ -20,6 +20,7 @@
 #define WEND_ONCE_H
 
 #include <wend/atomic.h>
+#include <wend/panic.h>
 #include <wend/types.h>
 
 WEND__BEGIN
@@ -45,18 +46,25 @@ static inline void wend_once_do(wend_once *o, void (*fn)(void *), void *arg)
  *
  *     static wend_once_func setup = WEND_ONCE_FUNC(load, "settings");
  *     wend_once_func_call(&setup);
- */
+ *
+ * When the function panics, so does every call, with the same text, which is kept for ever. */
 typedef struct wend_once_func {
 	void (*fn)(void *);
 	void *arg;
 	wend_once wend__once;
+	const char *wend__text; /* of its panic; written before the once is done */
 } wend_once_func;
 
-#define WEND_ONCE_FUNC(fn, arg) {(fn), (arg), {{0}}}
+#define WEND_ONCE_FUNC(fn, arg) {(fn), (arg), {{0}}, NULL}
+
+WEND_API void wend__once_func_slow(wend_once_func *f);
 
 static inline void wend_once_func_call(wend_once_func *f)
 {
-	wend_once_do(&f->wend__once, f->fn, f->arg);
+	if (__builtin_expect(wend_atomic_u64_load(&f->wend__once.wend__word) != WEND__ONCE_DONE, 0))
+		wend__once_func_slow(f);
+	if (__builtin_expect(f->wend__text != NULL, 0))
+		wend_panic(f->wend__text);
 }
 
 /* A value that is made when it is first asked for:
@@ -64,16 +72,17 @@ static inline void wend_once_func_call(wend_once_func *f)
  *     static wend_once_value settings = WEND_ONCE_VALUE(parse, "settings");
  *     struct settings *s = wend_once_value_get(&settings);
  *
- * It belongs to whoever the program says it does; the once never frees it. NULL when fn left by goexit. For
- * more than one result (Go's OnceValues) return a structure. */
+ * It belongs to whoever the program says it does; the once never frees it. NULL when fn left by goexit; a panic
+ * of fn is repeated as for functions. For more than one result (Go's OnceValues) return a structure. */
 typedef struct wend_once_value {
 	void *(*fn)(void *);
 	void *arg;
 	void *wend__value; /* written by who runs fn, before the once is done */
 	wend_once wend__once;
+	const char *wend__text; /* of its panic, likewise */
 } wend_once_value;
 
-#define WEND_ONCE_VALUE(fn, arg) {(fn), (arg), NULL, {{0}}}
+#define WEND_ONCE_VALUE(fn, arg) {(fn), (arg), NULL, {{0}}, NULL}
 
 WEND_API void wend__once_value_slow(wend_once_value *v);
 
@@ -81,6 +90,8 @@ static inline void *wend_once_value_get(wend_once_value *v)
 {
 	if (__builtin_expect(wend_atomic_u64_load(&v->wend__once.wend__word) != WEND__ONCE_DONE, 0))
 		wend__once_value_slow(v);
+	if (__builtin_expect(v->wend__text != NULL, 0))
+		wend_panic(v->wend__text);
 	return v->wend__value;
 }
 

@@ -6,8 +6,14 @@
 #define WEND_SHORT_H
 
 #include <wend/go.h>
+#include <wend/panic.h>
 
 #define go(...) WEND_GO(__VA_ARGS__)
 #define goexit() wend_goexit()
+#define panic(text) wend_panic(text)
+#define recover() wend_recover()
+#ifndef defer /* C2y's stddefer.h has its own */
+#define defer(...) WEND_DEFER(__VA_ARGS__)
+#endif
 
 #endif

@@ -15,6 +15,7 @@
 #include <wend/map.h>
 #include <wend/mutex.h>
 #include <wend/once.h>
+#include <wend/panic.h>
 #include <wend/plainmap.h>
 #include <wend/pool.h>
 #include <wend/retire.h>

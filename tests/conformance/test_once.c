@@ -284,12 +284,16 @@ static void get_nil(void *unused)
 TEST(a_nil_function_panics)
 {
 	void (*const ways[])(void *) = {do_nil, get_nil};
+	const char *const ends[] = {"\n", " [recovered, repanicked]\n"}; /* values repeat their panics */
+	char text[200];
 
 	for (int i = 0; i < 2; i++) {
 		struct child c = child_call(ways[i], NULL, 8);
 
 		CHILD_EXITED(&c, 2);
-		CHECK_HAS(c.err, "panic: runtime error: invalid memory address or nil pointer dereference\n");
+		snprintf(text, sizeof text,
+				 "panic: runtime error: invalid memory address or nil pointer dereference%s", ends[i]);
+		CHECK_HAS(c.err, text);
 		child_free(&c);
 	}
 }
@@ -422,4 +426,105 @@ CO_TEST(once_value_is_null_when_its_function_left_by_goexit)
 	CHECK_EQ(wend_waitgroup_go(&wg, get_no_value, NULL), 0);
 	wend_waitgroup_wait(&wg);
 	CHECK(wend_once_value_get(&no_value) == NULL);
+}
+
+/* ---- Panics ------------------------------------------------------------------------------------ */
+
+static char story[400];
+
+static void tell_recovered(void *unused)
+{
+	const char *text = wend_recover();
+
+	(void)unused;
+	strcat(story, text ? text : "nothing");
+	strcat(story, ";");
+}
+
+static void panic_with_number(void *arg)
+{
+	bump(arg);
+	wend_panicf("number %d", calls);
+}
+
+static void panicking_do(void)
+{
+	WEND_DEFERS;
+	wend_defer(tell_recovered, NULL);
+	wend_once_do(&once, panic_with_number, &calls);
+}
+
+CO_TEST(a_panic_in_the_function_counts_as_done)
+{
+	panicking_do();
+	wend_once_do(&once, other, NULL);
+	CHECK_EQ(story, "number 1;");
+}
+
+static wend_once_func panicking_func = WEND_ONCE_FUNC(panic_with_number, &calls);
+
+static void call_panicking(void *unused)
+{
+	(void)unused;
+	WEND_DEFERS;
+	wend_defer(tell_recovered, NULL);
+	wend_once_func_call(&panicking_func);
+}
+
+CO_TEST(once_func_repeats_its_panic)
+{
+	for (int i = 0; i < 3; i++)
+		call_panicking(NULL);
+	CHECK_EQ(story, "number 1;number 1;number 1;");
+	CHECK_EQ(calls, 1);
+}
+
+static void *panic_for_value(void *arg)
+{
+	wend_yield(); /* others come to wait */
+	panic_with_number(arg);
+	return NULL;
+}
+
+static wend_once_value panicking_value = WEND_ONCE_VALUE(panic_for_value, &calls);
+
+static void get_panicking(void *unused)
+{
+	(void)unused;
+	WEND_DEFERS;
+	wend_defer(tell_recovered, NULL);
+	wend_once_value_get(&panicking_value);
+}
+
+CO_TEST(once_value_repeats_its_panic_to_who_waited)
+{
+	wend_maxprocs(1);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(wend_waitgroup_go(&wg, get_panicking, NULL), 0);
+	wend_waitgroup_wait(&wg);
+	CHECK_EQ(story, "number 1;number 1;number 1;");
+	CHECK_EQ(calls, 1);
+}
+
+static int main_panicking(void *unused)
+{
+	(void)unused;
+	wend_once_func_call(&panicking_func);
+	return 0;
+}
+
+static void run_panicking(void *unused)
+{
+	_exit(100 + wend_run(main_panicking, unused));
+}
+
+/* Not recovered, the first caller's stack shows where the function panicked. */
+TEST(a_panic_of_a_once_func_ends_the_program)
+{
+	struct child c = child_call(run_panicking, NULL, 8);
+
+	CHILD_EXITED(&c, 2);
+	CHECK_HAS(c.err, "panic: number 1 [recovered, repanicked]\n\ncoroutine 1 [running]:");
+	CHECK_HAS(c.err, "\npanic_with_number(...)\n");
+	child_free(&c);
 }

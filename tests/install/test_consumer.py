@@ -24,13 +24,22 @@ PROGRAM = """
 #include <wend/wend.h>
 static wend_waitgroup wg;
 static void add(int a, int b) { printf("%d\\n", a + b); wend_waitgroup_done(&wg); }
+static void add_if_recovered(int *to, int n) { if (wend_recover()) *to += n; }
+static int panics(void)
+{
+	int r = 4;
+
+	WEND_DEFERS_RETURN(r);
+	WEND_DEFER(add_if_recovered, &r, 3);
+	wend_panic("recovered");
+}
 WEND_MAIN(argc, argv)
 {
 	wend_waitgroup_add(&wg, 1);
 	if (WEND_GO(add, 40, 2) != 0)
 		return 1;
 	wend_waitgroup_wait(&wg);
-	return 7;
+	return panics();
 }
 """
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Each public header compiles alone, as every language version that it promises, without a warning; and
-what WEND_GO must refuse does not compile."""
+what WEND_GO, WEND_DEFER and WEND_AT must refuse does not compile."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ def headers(compiler):
 	bad = []
 	for std in C if COMPILERS[compiler] == "c" else CXX:
 		for name in sorted(os.listdir(os.path.join(INCLUDE, "wend"))):
-			if name == "go_cxx.h" and COMPILERS[compiler] == "c":
+			if name.endswith("_cxx.h") and COMPILERS[compiler] == "c":
 				continue
 			# Twice: the guard works. Then a use, so that unused static functions would show.
 			text = "#include <wend/%s>\n#include <wend/%s>\nint user(void);\nint user(void) { return 0; }\n" % (name, name)
@@ -63,6 +63,8 @@ struct two t; struct big b; struct wide w;
 int use(void);
 int use(void) { return %s; }
 """
+# The same in a function that defers.
+DEFERS = PRELUDE.replace("int use(void) { return %s; }", "int use(void) { int r = 0; WEND_DEFERS_RETURN(r); %s; return r; }")
 
 GOOD = ["WEND_GO(none)", "WEND_GO(one, 1)", "WEND_GO(point, 0)", "WEND_GO(pair, t)", "WEND_GO(blob, b)",
 	"WEND_GO(many, 1, 2, 3, 4, 5, 6, 7, 8)", "WEND_GO(scalar, 1)", "WEND_GO(one, WEND_GO(none))"]
@@ -81,6 +83,35 @@ BAD = [
 	("WEND_GO(point, &t)", "incompatible"),
 	("WEND_GO(undeclared, 1)", "undeclared"),
 ]
+
+
+AT_GOOD = ["WEND_AT(array, 1)++", "WEND_AT_N(pointer, 3, r) = 1", "r = WEND_AT(\"text\", 2u)"]
+AT_BAD = [("WEND_AT(pointer, 1) = 1", "not_an_array|negative")]
+
+
+def in_defer(cases):
+	return [(c.replace("WEND_GO", "WEND_DEFER"), words) for c, words in cases if c.count("WEND_GO") == 1]
+
+
+def accepts_deferred(compiler):
+	cases = [c for c, _ in in_defer([(g, "") for g in GOOD])] + ["int array[3] = {0}, *pointer = array; (void)pointer; " + a for a in AT_GOOD]
+	text = " ".join("{ %s; }" % c for c in cases)
+	error = compile_text(compiler, "gnu11", DEFERS % text, ["-Wall", "-Wextra", "-Werror", "-O2"])
+	assert not error, error
+
+
+def refuses_deferred(compiler):
+	cases = in_defer(BAD) + [("int array[3] = {0}, *pointer = array; " + a, w) for a, w in AT_BAD] + [
+		("WEND_DEFERS", "redefinition|redeclar|wend__f"), ("{ static int s; WEND_DEFERS_RETURN(s); }", None)]
+	for case, words in cases:
+		flags = ["-Werror=incompatible-pointer-types", "-Wno-psabi", "-Werror=int-conversion"]
+		if words is None:  # a frame in a block is legal C: a warning that users may ask for tells
+			flags, words = ["-Wshadow", "-Werror"], "shadow"
+		error = compile_text(compiler, "gnu11", DEFERS % case, flags)
+		assert error, case + " compiles"
+		assert any(w in error for w in words.split("|")), "%s: %s" % (case, error[:1000])
+	error = compile_text(compiler, "gnu11", PRELUDE % "(wend_defer((void (*)(void *))0, 0), 0)")
+	assert error and "wend__f" in error, "wend_defer compiles in a function without frame: %s" % error
 
 
 def accepts(compiler):
@@ -215,4 +246,6 @@ for name in COMPILERS:
 	if COMPILERS[name] == "c":
 		tap.case(lambda c=name: accepts(c), "wend_go_accepts_" + name)
 		tap.case(lambda c=name: refuses(c), "wend_go_refuses_" + name)
+		tap.case(lambda c=name: accepts_deferred(c), "wend_defer_accepts_" + name)
+		tap.case(lambda c=name: refuses_deferred(c), "wend_defer_refuses_" + name)
 tap.run()

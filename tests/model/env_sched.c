@@ -18,8 +18,8 @@ static unsigned flags;
 /* ---- Stacks: sched/stack.c, sched/guard.c ------------------------------------------------------------- */
 
 static struct {
-	alignas(PAGE_SIZE) char stack[STACK_SIZE - sizeof(struct g)];
-	struct g g;
+	alignas(PAGE_SIZE) char stack[STACK_SIZE - (sizeof(struct g) + 63) / 64 * 64];
+	alignas(64) struct g g;
 } slots[SLOTS];
 static struct slot ids[SLOTS];
 static int carved;
@@ -254,7 +254,7 @@ void check_deadlock(void)
 {
 }
 
-void stack_overflow(struct g *gp, void *pc, void *fp)
+void stack_overflow(struct g *gp, void *pc, void *sp, void *fp)
 {
 	model_fail(__FILE__, __LINE__, "stack overflow");
 }
