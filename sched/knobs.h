@@ -15,6 +15,7 @@
 	X(global_period, 61, 1, 1 << 20, "every so many scheduling rounds the other queues go first") \
 	X(spin_us, 50, 0, 1000000, "how long a P without work searches before it sleeps")             \
 	X(searchers, 50, 0, 100, "P's that may search at once, percent of the busy ones (at least 1)") \
+	X(rest_us, 200, 0, 1000000, "longest rest of a P whose visits to others bring little work")  \
 	X(watch_us, 50, 10, 1000000, "first interval at which a sleeping P looks for stale work")     \
 	X(cache, 64, 1, 65536, "free coroutines in a chain; a P keeps up to two chains")              \
 	X(stop_ms, 1000, 0, 3600000, "how long the end of the runtime waits for coroutines on a CPU") \

@@ -59,6 +59,9 @@ struct p {
 	int refill; /* how many to carve when both are empty: doubles from 4 */
 	struct g *bound;          /* what came out of the inbox, oldest first */
 	uint64_t next_id, end_id; /* block of coroutine ids */
+	int64_t stole_at; /* when it last brought work from another P, until that is done */
+	int64_t rest_ns;  /* how long it rested then, before it visited others again */
+	int64_t visit_at; /* the end of that rest */
 	uint64_t rng;
 	uint32_t id;
 	struct p_stats stats;

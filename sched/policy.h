@@ -38,6 +38,17 @@ static inline bool policy_may_steal(uint32_t n, bool stale)
 	return n >= 2 || (n == 1 && stale);
 }
 
+/* A visit to another P interrupts it for some 10 us. A thief whose last one brought work for less than twice
+ * that rests, longer each time up to the knob, so that the next one brings more. */
+static inline int64_t policy_steal_rest(const struct knobs *k, int64_t rest_ns, int64_t busy_ns)
+{
+	int64_t next = rest_ns ? 2 * rest_ns : 25000, most = k->rest_us * 1000;
+
+	if (busy_ns >= 20000)
+		return 0;
+	return next < most ? next : most;
+}
+
 /* Is work that was just made ready, n of it now, worth the 10 us that waking a thread costs? A lone
  * one is not while a sleeping P watches for work gone stale. */
 static inline bool policy_may_wake(const struct knobs *k, uint32_t n, bool watched)

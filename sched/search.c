@@ -108,17 +108,43 @@ void found_work(struct m *mp)
 	}
 }
 
-/* Rounds over the other P's until the budget is over; the first look is free. */
+/* When pp may next visit another P. */
+static int64_t next_visit(struct p *pp, int64_t now)
+{
+	if (pp->stole_at) {
+		if (sched.asym) /* else a visit interrupts nobody */
+			pp->rest_ns = policy_steal_rest(&sched.knobs, pp->rest_ns, now - pp->stole_at);
+		pp->visit_at = now + pp->rest_ns;
+		pp->stole_at = 0;
+	}
+	return pp->visit_at;
+}
+
+static struct g *visit_others(struct p *pp, bool stale_known)
+{
+	struct g *gp = steal_any(pp, stale_known);
+
+	if (gp)
+		pp->stole_at = clock_now();
+	return gp;
+}
+
+/* Rounds over the other P's until the budget is over. */
 struct g *search(struct m *mp)
 {
 	struct p *pp = mp->p;
-	int64_t end = 0, next_look = 0;
+	int64_t now = clock_now(), from = next_visit(pp, now);
+	int64_t end = (now < from ? from : now) + sched.knobs.spin_us * 1000, next_look = now + 10000;
 
 	look(pp);
-	for (bool stale_known = false;; STAT(pp, spins)) {
-		struct g *gp = steal_any(pp, stale_known);
+	for (;; now = clock_now(), STAT(pp, spins)) {
+		bool looked = now >= next_look; /* the ticks seen are 10 us old: compare, then look anew */
+		struct g *gp = now >= from ? visit_others(pp, looked) : NULL;
 
-		stale_known = false;
+		if (looked) {
+			look(pp);
+			next_look = now + 10000;
+		}
 		give_back_if_asked(pp);
 		if (!gp)
 			gp = global_get(pp);
@@ -128,24 +154,8 @@ struct g *search(struct m *mp)
 			return gp;
 		if (atm_load_acq(&sched.phase) != PHASE_RUNNING || atm_load_rlx(&pp->retire))
 			return NULL;
-
-		int64_t now = clock_now();
-
-		if (!end) {
-			end = now + sched.knobs.spin_us * 1000;
-			next_look = now + 10000;
-		}
 		if (now >= end)
 			return NULL;
-		if (now >= next_look) {
-			stale_known = true; /* the ticks seen are 10 us old: compare, then look anew */
-			gp = steal_any(pp, true);
-			if (gp)
-				return gp;
-			look(pp);
-			stale_known = false;
-			next_look = now + 10000;
-		}
 		for (int i = 0; i < 16; i++)
 			atm_pause();
 	}

@@ -305,7 +305,7 @@ void sched_run(void (*program)(void), const char *knobs, unsigned how)
 
 	memset(&wend__sched, 0, sizeof wend__sched);
 	flags = how;
-	snprintf(text, sizeof text, "spin_us=0,%s", knobs ? knobs : "");
+	snprintf(text, sizeof text, "spin_us=0,rest_us=0,%s", knobs ? knobs : "");
 	model_setenv("WENDDEBUG", text);
 	model_on_alloc(on_alloc);
 	stacks_begin();

@@ -24,7 +24,7 @@ enum {
 	SCHED_TRIM = 2,   /* the states of coroutines are */
 };
 
-/* knobs as in WENDDEBUG; spin_us=0 and the others' defaults hold. */
+/* knobs as in WENDDEBUG; spin_us=0, rest_us=0 and the others' defaults hold. */
 void sched_run(void (*program)(void), const char *knobs, unsigned flags);
 
 #endif

@@ -217,6 +217,10 @@ TEST_LIMIT(no_spinning, 20)
 {
 	under("spin_us=0");
 }
+TEST_LIMIT(no_rest_between_visits, 20)
+{
+	under("rest_us=0");
+}
 TEST_LIMIT(chains_of_one, 20)
 {
 	under("cache=1");

@@ -250,7 +250,7 @@ TEST_LIMIT(every_policy_runs_every_coroutine_once, 60)
 		"victim=random",   "wake=lazy",      "wake=eager",      "fence=auto",     "fence=full",
 		"pin=none",        "pin=compact",    "pin=spread",      "pin=auto",       "guard=mprotect",
 		"guard=canary",    "next=0",         "next=1",          "spin_us=0",      "spin_us=1000",
-		"searchers=0",     "searchers=100",  "global_period=1", "cache=1",        "cache=65536",
+		"rest_us=0",       "rest_us=5000",   "searchers=0",     "searchers=100",  "global_period=1", "cache=1",        "cache=65536",
 		"owner=fifo,steal=one,victim=random,wake=eager,fence=full,next=0,spin_us=0,cache=1",
 	};
 

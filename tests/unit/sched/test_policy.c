@@ -193,6 +193,29 @@ TEST(the_watch_doubles_to_two_milliseconds)
 	CHECK_EQ(policy_watch_next(&k, 2000000, true), 10000);
 }
 
+/* Little work: 25 us, doubling to the knob. Enough of it ends the rests. */
+TEST(a_thief_rests_while_its_visits_bring_little)
+{
+	struct knobs k = defaults();
+	int64_t rest = 0, sum = 0;
+
+	CHECK_EQ(policy_steal_rest(&k, 0, 20000), 0);
+	for (int i = 0; i < 20; i++) {
+		int64_t next = policy_steal_rest(&k, rest, 19999);
+
+		CHECK(next >= rest && next <= 200000 && next >= 25000);
+		rest = next;
+		sum += next;
+	}
+	CHECK_EQ(rest, 200000);
+	CHECK_EQ(sum, 25000 + 50000 + 100000 + 17 * 200000);
+	CHECK_EQ(policy_steal_rest(&k, rest, 20000), 0);
+	k.rest_us = 0;
+	CHECK_EQ(policy_steal_rest(&k, 0, 0), 0);
+	k.rest_us = 10;
+	CHECK_EQ(policy_steal_rest(&k, 0, 0), 10000);
+}
+
 /* An interval chosen by hand is not cut down to 2 ms, and never shrinks without a find. */
 TEST(the_watch_never_becomes_shorter_by_finding_nothing)
 {
