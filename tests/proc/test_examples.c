@@ -289,3 +289,57 @@ TEST_LIMIT(output_that_is_lost_is_an_error, 60)
 		child_free(&c);
 	}
 }
+
+TEST_LIMIT(close_normal, 60)
+{
+	for (int round = 0; round < 9; round++) {
+		struct child c = run(EXAMPLE("close"), NULL, procs[round % 3]);
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(c.out, "receive 1\n\n==================\nreceive 1\nchannel has been closed, receive 0\n");
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(close_misuse, 60)
+{
+	static const struct {
+		const char *mode, *out, *err;
+	} forms[] = {
+		{"send", "", "panic: send on closed channel\n"},
+		{"twice", "", "panic: close of closed channel\n"},
+		{"nil", "", "panic: close of nil channel\n"},
+		{"unclosed", "receive 1\n", "fatal error: all coroutines are asleep - deadlock!\n"},
+	};
+
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		struct child c = run(EXAMPLE("close"), forms[i].mode, NULL);
+
+		CHILD_EXITED(&c, 2);
+		CHECK_EQ(c.out, forms[i].out);
+		CHECK(strncmp(c.err, forms[i].err, strlen(forms[i].err)) == 0);
+		if (i == 3)
+			CHECK_HAS(c.err, "[chan receive");
+		child_free(&c);
+	}
+	struct child c = run(EXAMPLE("close"), "shut", NULL);
+
+	CHILD_EXITED(&c, 64);
+	CHECK_HAS(c.err, "usage: close");
+	child_free(&c);
+}
+
+TEST_LIMIT(barrier, 60)
+{
+#define UP "upstream done\n"
+#define DOWN "downstream starts\n"
+	for (int round = 0; round < 30; round++) {
+		struct child c = run(EXAMPLE("barrier"), NULL, procs[round % 3]);
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(c.out, UP UP UP UP DOWN DOWN DOWN DOWN DOWN);
+		child_free(&c);
+	}
+}
