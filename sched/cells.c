@@ -15,7 +15,9 @@ static atm_u32 cell_rows; /* P numbers that ever were */
 atm_ptr *cell_row(uint32_t p)
 {
 	if (p >= atm_load_rlx(&cell_rows))
-		atm_store_rel(&cell_rows, p + 1); /* sched.lock held; rel: pairs with cells_sum */
+		/* sched.lock held; rel: pairs with cells_sum. mutant: an addition that must be counted happened before
+		 * the sum, and so did this */
+		atm_store_rel(&cell_rows, p + 1);
 	return cells[p];
 }
 
@@ -70,13 +72,13 @@ static noinline atm_u64 *make_segment(atm_ptr *at)
 	if (atm_cas_sc(at, NULL, fresh)) /* pairs with cells_sum and cell_of */
 		return fresh;
 	munmap(fresh, size);
-	return atm_load_acq(at);
+	return atm_load_acq(at); /* acq: zeroes. mutant: memory fresh from the kernel is zero for everybody */
 }
 
 static atm_u64 *cell_of(atm_ptr *row, uint32_t number)
 {
 	atm_ptr *at = &row[number / CELLS_PER_SEGMENT];
-	atm_u64 *segment = atm_load_acq(at); /* acq: pairs with make_segment */
+	atm_u64 *segment = atm_load_acq(at); /* acq: pairs with make_segment. mutant: as there */
 
 	if (!segment)
 		segment = make_segment(at);
@@ -95,12 +97,13 @@ atm_u64 *cell_nobodys(uint32_t number)
 
 static int64_t cell_sum(atm_ptr *row, uint32_t number, bool reset)
 {
-	atm_u64 *segment = atm_load_acq(&row[number / CELLS_PER_SEGMENT]); /* acq: pairs with make_segment */
+	/* acq: pairs with make_segment. mutant, all of them: as there and in cell_row */
+	atm_u64 *segment = atm_load_acq(&row[number / CELLS_PER_SEGMENT]);
 	int64_t n;
 
 	if (!segment)
 		return 0;
-	n = (int64_t)atm_load_acq(&segment[number % CELLS_PER_SEGMENT]);
+	n = (int64_t)atm_load_acq(&segment[number % CELLS_PER_SEGMENT]); /* mutant: a number, no data behind it */
 	if (reset)
 		atm_store_rlx(&segment[number % CELLS_PER_SEGMENT], 0); /* rlx: nobody adds meanwhile */
 	return n;
@@ -108,7 +111,7 @@ static int64_t cell_sum(atm_ptr *row, uint32_t number, bool reset)
 
 int64_t cells_sum(uint32_t number, bool reset)
 {
-	uint32_t rows = atm_load_acq(&cell_rows); /* acq: pairs with cell_row */
+	uint32_t rows = atm_load_acq(&cell_rows); /* acq: pairs with cell_row. mutant: as there */
 	int64_t sum = cell_sum(cells[NOBODYS], number, reset);
 
 	for (uint32_t i = 0; i < rows; i++)

@@ -42,7 +42,7 @@ static bool other_threads(void)
  * nothing is proven. */
 void check_deadlock(void)
 {
-	if (!sched.run_mode || atm_load_acq(&sched.phase) != PHASE_RUNNING ||
+	if (!sched.run_mode || !running() ||
 		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) || other_threads())
 		return;
 	lock(&sched.lock);

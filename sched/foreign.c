@@ -29,7 +29,7 @@ static void thread_over(void *arg)
 	struct m *mp = enter();
 
 	if (!mp && foreign_may() && f->generation == sched.generation) {
-		atm_store_rel(&f->gp->slot->id, 0);
+		atm_store_rel(&f->gp->slot->id, 0); /* rel: pairs with stack_each. mutant: the checker reads no lists */
 		f->gp->flags &= (uint16_t)~G_FOREIGN;
 		f->gp->link = NULL;
 		stack_put(f->gp, 1);
@@ -48,9 +48,10 @@ struct m *enter_foreign(void)
 	foreign_section_begin();
 	inside++;
 	counted = false;
-	if (atm_load_acq(&sched.phase) == PHASE_RUNNING) { /* or who is refused all the time holds up the end */
+	/* Or who is refused all the time holds up the end. mutant: a hint */
+	if (atm_load_acq(&sched.phase) == PHASE_RUNNING) {
 		atm_add_sc(&sched.foreign_in, 1);              /* F1 */
-		counted = atm_load_acq(&sched.phase) == PHASE_RUNNING; /* F1 */
+		counted = atm_load_acq(&sched.phase) == PHASE_RUNNING; /* F1; mutant: the add is the barrier */
 		if (!counted)
 			atm_add_sc(&sched.foreign_in, (uint32_t)-1);
 	}
@@ -111,7 +112,7 @@ static struct g *foreign_g(void)
 	f->gp->parent_id = 0;
 	f->gp->entry = f->gp->created_at = NULL;
 	atm_store_rlx(&f->gp->state, G_RUNNING);
-	atm_store_rel(&f->gp->slot->id, f->gp->id); /* rel: pairs with stack_each; in the list from now on */
+	atm_store_rel(&f->gp->slot->id, f->gp->id); /* rel: pairs with stack_each; mutant: as above */
 	return f->gp;
 }
 
@@ -141,7 +142,7 @@ struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
 		uint32_t value = ec_value(&gp->ec);
 
 		/* acq: pairs with ready_elsewhere; with stop_begin */
-		if (atm_load_acq(&gp->awake) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		if (atm_load_acq(&gp->awake) || !running())
 			break;
 		ec_wait(&gp->ec, value, 0);
 	}
@@ -168,8 +169,7 @@ void foreign_release_all(void)
 /* Work came into the global queue from outside: whoever sleeps must look. */
 void wake_after_foreign(void)
 {
-	atm_fence_sc(); /* queue store before load read; pairs with sched_heavy in idle.c */
-	wake_one();
+	wake_one(); /* I1: the queue's lock was released by an exchange, a full fence */
 }
 
 noinline void ready_elsewhere(struct m *mp, struct g *gp)

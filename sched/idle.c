@@ -75,30 +75,36 @@ static bool stale_work(uint32_t *seen, uint32_t n)
 	return stale;
 }
 
+/* Time to get up, for whoever looks between two naps. */
+static bool called(const struct m *mp)
+{
+	return atm_load_acq(&mp->woken) || !running(); /* mutant: what wake_m has left is taken after another look */
+}
+
 /* Sleeps with an eye open. True when it got up by itself. */
 static bool watch(struct m *mp)
 {
 	uint32_t seen[WEND_P_LIMIT];
 	int64_t interval = policy_watch_next(&sched.knobs, 0, true);
 
-	stale_work(seen, atm_load_acq(&sched.nprocs));
+	stale_work(seen, p_count());
 	for (;;) {
 		uint32_t value = ec_value(&mp->ec);
 
-		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		if (called(mp))
 			return false;
 		ec_wait(&mp->ec, value, clock_now() + interval);
 		if (unlikely(reclaim_waiting()) && reclaim_tick(mp) && get_up(mp))
 			return true;
-		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		if (called(mp))
 			return false;
 		if (!anybody_busy())
 			return false;
-		if (stale_work(seen, atm_load_acq(&sched.nprocs))) {
+		if (stale_work(seen, p_count())) {
 			if (get_up(mp)) {
 				struct p *pp = mp->p;
 
-				for (uint32_t i = 0; i < atm_load_acq(&sched.nprocs); i++)
+				for (uint32_t i = 0; i < p_count(); i++)
 					pp->seen_tick[i] = seen[i];
 				mp->picked = steal_any(pp, true);
 				return true;
@@ -115,7 +121,7 @@ static void wait_for_p(struct m *mp)
 	int64_t look_ns = 1000000;
 
 	while (!atm_load_acq(&mp->woken)) { /* acq: pairs with wake_m */
-		if (atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		if (!running())
 			return;
 		if (!mp->locked_g && start_watch()) {
 			atm_store_rlx(&mp->watching, 1); /* rlx: a hint for start_p */
@@ -137,7 +143,7 @@ static void wait_for_p(struct m *mp)
 		uint32_t value = ec_value(&mp->ec);
 
 		/* What the increment announces is looked at between reading the value and waiting. */
-		if (atm_load_acq(&mp->woken) || atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		if (called(mp))
 			continue;
 		/* Quiet for 10 ms: time to give back memory. */
 		int64_t rest = trimmed ? 0 : clock_now() + 10000000;
@@ -219,7 +225,7 @@ static void go_idle(struct m *mp)
 struct g *find_work(struct m *mp)
 {
 	for (;;) {
-		if (unlikely(atm_load_acq(&sched.phase) != PHASE_RUNNING))
+		if (unlikely(!running()))
 			return NULL;
 		if (!mp->p) {
 			m_sleep(mp);
@@ -241,7 +247,7 @@ struct g *find_work(struct m *mp)
 
 		if (!gp)
 			gp = pick_fair(mp->p);
-		if (!gp && atm_load_acq(&sched.nprocs) > 1 && start_search(mp))
+		if (!gp && p_count() > 1 && start_search(mp))
 			gp = search(mp);
 		if (gp) {
 			found_work(mp);

@@ -27,7 +27,7 @@ bool unlist(struct m *mp);
 
 static inline bool anybody_busy(void)
 {
-	return load_idle(atm_load_rlx(&sched.load)) < atm_load_acq(&sched.nprocs);
+	return load_idle(atm_load_rlx(&sched.load)) < p_count();
 }
 
 #endif

@@ -115,7 +115,7 @@ noinline void after_switch_slow(struct m *mp, struct g *prev, enum post post)
 		requeue(mp, prev);
 		return;
 	case POST_PARK:
-		atm_store_rel(&prev->state, G_WAITING); /* rel T2: the saved stack pointer */
+		atm_store_rel(&prev->state, G_WAITING); /* rel T2: the saved stack pointer; mutant: stored in assembly, unwatched */
 		if (!mp->commit(prev, mp->commit_arg))
 			g_ready(mp, prev);
 		return;
@@ -183,7 +183,8 @@ WEND_NORETURN void wend_goexit(void)
 noinline void enter_slow(struct m *mp)
 {
 	if (atm_load_rlx(&mp->attn) & ATTN_FENCE)
-		atm_fence_sc(); /* in_rt before attn; pairs with stop_begin's heavy fence */
+		/* in_rt before attn; pairs with stop_begin's heavy fence. mutant: the end alone reads no in_rt */
+		atm_fence_sc();
 	if (!(atm_load_rlx(&mp->attn) & ATTN_STOP) || !mp->curg || !mp->p)
 		return;
 	mp->post = POST_NONE;

@@ -92,7 +92,7 @@ int procs_resize(int n)
 	}
 	drop_idle_above(n);
 	for (int i = n; i < old; i++) {
-		atm_store_rel(&sched.allp[i]->retire, 1);
+		atm_store_rel(&sched.allp[i]->retire, 1); /* mutant: a request, no data behind it */
 		empty_from_outside(sched.allp[i]);
 	}
 	return 0;
@@ -132,8 +132,7 @@ void retire_p(struct m *mp)
 	}
 	if (spinning)
 		atm_add_sc(&sched.load, -LOAD_SPIN);
-	sched_heavy();
-	wake_one();
+	wake_one(); /* I1: the lock was released by an exchange, a full fence */
 	m_sleep(mp);
 }
 
@@ -141,7 +140,7 @@ int wend_maxprocs(int n)
 {
 	if (n > WEND_MAXPROCS_LIMIT)
 		return -EINVAL;
-	if (atm_load_acq(&sched.phase) != PHASE_RUNNING)
+	if (!running())
 		return wend_num_cpu();
 
 	struct m *mp = enter();

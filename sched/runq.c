@@ -60,7 +60,7 @@ void global_put_locked(struct g *first, struct g *last, uint32_t n)
 	else
 		q->head = first;
 	q->tail = last;
-	atm_store_rel(&q->n, atm_load_rlx(&q->n) + n); /* rel: a hint with a date, the lock decides */
+	atm_store_rel(&q->n, atm_load_rlx(&q->n) + n); /* rel: a hint with a date; mutant: the lock decides */
 }
 
 void global_put(struct g *gp)
@@ -78,7 +78,7 @@ struct g *global_get(struct p *pp)
 		return NULL;
 	lock(&sched.lock);
 	uint32_t queued = atm_load_rlx(&q->n);
-	uint32_t n = queued ? policy_global_batch(queued, atm_load_acq(&sched.nprocs), BATCH) : 0;
+	uint32_t n = queued ? policy_global_batch(queued, p_count(), BATCH) : 0;
 	struct g *first = q->head, *rest = NULL;
 
 	if (n) {
@@ -185,7 +185,7 @@ noinline struct g *pick_fair(struct p *pp)
 void requeue(struct m *mp, struct g *gp)
 {
 	if (gp->on_p) {
-		uint32_t n = atm_load_acq(&sched.nprocs); /* acq: allp; fewer than it is bound to: any will do */
+		uint32_t n = p_count(); /* acq: allp; fewer than it is bound to: any will do */
 		struct p *pp = sched.allp[(uint32_t)(gp->on_p - 1) % n];
 
 		inbox_put(pp, gp);

@@ -64,6 +64,18 @@ struct sched_state {
 extern struct sched_state wend__sched;
 #define sched wend__sched
 
+/* acq: what the beginning has set up. mutant: whoever asks was made after that; the end, seen late, is seen at the
+ * next look */
+static inline bool running(void)
+{
+	return atm_load_acq(&sched.phase) == PHASE_RUNNING;
+}
+
+static inline uint32_t p_count(void)
+{
+	return atm_load_acq(&sched.nprocs); /* acq: allp[0..n); pairs with procs_resize */
+}
+
 /* Owners' side of the scheduler's own store-load orders; thieves and sleepers use sched_heavy. */
 static force_inline void sched_light(void)
 {
@@ -146,9 +158,10 @@ static inline void give_back(struct p *pp)
 
 static inline void give_back_if_asked(struct p *pp)
 {
-	if (unlikely(atm_load_acq(&pp->flush))) {
+	if (unlikely(atm_load_acq(&pp->flush))) { /* mutant: a request, no data behind it */
 		give_back(pp);
-		atm_store_rel(&pp->flush, 0); /* rel: pairs with ask_for_caches */
+		/* rel: pairs with ask_for_caches. mutant: what is given back goes through the class's lock */
+		atm_store_rel(&pp->flush, 0);
 	}
 }
 
@@ -175,7 +188,8 @@ static force_inline void mark_ready(struct g *gp)
 {
 	atm_store_rlx(&gp->state, G_RUNNABLE); /* rlx: ordered by T1 */
 	sched_light();                         /* T1 */
-	if (unlikely(atm_load_acq(&sched.trimming))) /* acq: after 0, the trimmer's looks are over */
+	/* acq: after 0, the trimmer's looks are over. mutant: at what assembly stores, unwatched */
+	if (unlikely(atm_load_acq(&sched.trimming)))
 		wait_for_trim();
 }
 

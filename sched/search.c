@@ -7,7 +7,7 @@
 
 bool work_visible(uint32_t least)
 {
-	uint32_t n = atm_load_acq(&sched.nprocs);
+	uint32_t n = p_count();
 
 	if (atm_load_rlx(&sched.global.n))
 		return true;
@@ -41,7 +41,7 @@ bool spin_may_help(const struct m *mp)
 
 static void look(struct p *pp)
 {
-	uint32_t n = atm_load_acq(&sched.nprocs);
+	uint32_t n = p_count();
 
 	for (uint32_t i = 0; i < n; i++)
 		pp->seen_tick[i] = atm_load_rlx(&sched.allp[i]->tick);
@@ -85,7 +85,7 @@ bool start_search(struct m *mp)
 
 	uint64_t load = atm_load_rlx(&sched.load); /* rlx: a limit that need not be exact */
 
-	if (!policy_may_search(&sched.knobs, load_spinning(load), atm_load_acq(&sched.nprocs),
+	if (!policy_may_search(&sched.knobs, load_spinning(load), p_count(),
 						   load_idle(load)))
 		return false;
 	atm_add_sc(&sched.load, LOAD_SPIN);
@@ -152,7 +152,7 @@ struct g *search(struct m *mp)
 			gp = bound_get(pp);
 		if (gp)
 			return gp;
-		if (atm_load_acq(&sched.phase) != PHASE_RUNNING || atm_load_rlx(&pp->retire))
+		if (!running() || atm_load_rlx(&pp->retire))
 			return NULL;
 		if (now >= end)
 			return NULL;

@@ -232,7 +232,7 @@ int wend_go_attr(const wend_attr *a, void (*fn)(void *), void *arg)
 		a = &plain;
 	int cls = a->stack_size ? stack_class(a->stack_size) : sched.default_class;
 
-	if (cls < 0 || a->on_p < 0 || (uint32_t)a->on_p > atm_load_acq(&sched.nprocs))
+	if (cls < 0 || a->on_p < 0 || (uint32_t)a->on_p > p_count())
 		return -EINVAL;
 	return spawn(&(struct request){
 		.fn = fn,

@@ -386,7 +386,7 @@ int wend_start(const struct wend_config *cfg)
 
 int wend_stop(void)
 {
-	if (getm() || sched.run_mode || atm_load_acq(&sched.phase) != PHASE_RUNNING) {
+	if (getm() || sched.run_mode || !running()) {
 		fprintf(stderr, "wend: wend_stop ends what wend_start began, from a foreign thread\n");
 		return -EINVAL;
 	}

@@ -76,7 +76,7 @@ int wend_p_cpu(int p)
 	int cpu = -1;
 
 	lock(&sched.lock); /* the runtime may be ending */
-	if (p >= 0 && p < (int)atm_load_acq(&sched.nprocs))
+	if (p >= 0 && p < (int)p_count())
 		cpu = (int)atm_load_rlx(&sched.allp[p]->cpu);
 	unlock(&sched.lock);
 	return cpu;

@@ -199,7 +199,7 @@ static struct g *wait_for_locked(struct m *mp)
 	hand_off_p(pp);
 	do {
 		m_sleep(mp);
-		if (!mp->p && atm_load_acq(&sched.phase) != PHASE_RUNNING)
+		if (!mp->p && !running())
 			return NULL;
 	} while (!mp->p);
 

@@ -32,7 +32,7 @@ no_instrument static bool collect(struct g *gp, uint64_t id, size_t size, void *
 {
 	struct batch *batch = arg;
 
-	if (atm_load_acq(&gp->state) == G_WAITING && !(gp->flags & G_FOREIGN)) {
+	if (atm_load_acq(&gp->state) == G_WAITING && !(gp->flags & G_FOREIGN)) { /* mutant: a hint */
 		batch->gp[batch->n] = gp;
 		batch->id[batch->n++] = id;
 	}
@@ -78,11 +78,12 @@ static size_t trim_batch(const struct batch *batch)
 	for (int i = 0; i < batch->n; i++) {
 		struct g *gp = batch->gp[i];
 
+		/* mutant: what T2 orders is stored in assembly, unwatched; the checker has no lists for ids to matter in */
 		if (atm_load_acq(&gp->state) == G_WAITING && /* acq T2 */
 			atm_load_acq(&gp->slot->id) == batch->id[i])
 			bytes += trim_one(gp);
 	}
-	atm_store_rel(&sched.trimming, 0); /* rel: the madvise calls; pairs with wait_for_trim */
+	atm_store_rel(&sched.trimming, 0); /* rel: the madvise calls; pairs with wait_for_trim. mutant: as above */
 	return bytes;
 }
 
@@ -109,7 +110,7 @@ size_t trim_parked(size_t most)
 
 noinline void wait_for_trim(void)
 {
-	while (atm_load_acq(&sched.trimming))
+	while (atm_load_acq(&sched.trimming)) /* acq: the looks are over. mutant: as in trim_batch */
 		atm_pause();
 }
 
@@ -132,14 +133,14 @@ static void ask_for_caches(const struct p *mine)
 	int64_t end = clock_now() + 200000;
 	bool waiting = true;
 
-	for (int i = 0; i < (int)atm_load_acq(&sched.nprocs); i++)
+	for (int i = 0; i < (int)p_count(); i++)
 		if (sched.allp[i] != mine)
-			atm_store_rel(&sched.allp[i]->flush, 1);
+			atm_store_rel(&sched.allp[i]->flush, 1); /* mutant: a request, no data behind it */
 	while (waiting && clock_now() < end) {
 		flush_idle_caches();
 		waiting = false;
-		for (int i = 0; i < (int)atm_load_acq(&sched.nprocs); i++)
-			waiting = waiting || atm_load_acq(&sched.allp[i]->flush);
+		for (int i = 0; i < (int)p_count(); i++)
+			waiting = waiting || atm_load_acq(&sched.allp[i]->flush); /* mutant: the class's lock orders the rest */
 		atm_pause();
 	}
 }

@@ -37,7 +37,7 @@ struct p *take_idle_p(void)
 
 void put_idle_p(struct p *pp)
 {
-	if (pp->id >= atm_load_acq(&sched.nprocs)) { /* maxprocs fell while we had it */
+	if (pp->id >= p_count()) { /* maxprocs fell while we had it */
 		pp->state = P_GONE;
 		return;
 	}
@@ -106,7 +106,7 @@ static void start_p(struct p *pp, bool spinning)
 		if (mp && m_start(mp, pp, spinning) == 0)
 			return;
 		do_without(pp, spinning);
-		sched_heavy(); /* I1 */
+		sched_heavy(); /* I1; mutant: whoever relied on this P would meet the same shortage */
 		if (anybody_busy() || !work_visible(1))
 			return;
 		/* Nobody is left to run them: the shortage may pass, as Go hopes, too. */

@@ -152,13 +152,20 @@ const char *stack_guard_kind(void)
 	return "model";
 }
 
-/* The pages that trim.c gives back: nobody may be running above them. */
+/* The pages that trim.c gives back: nobody may be running above them, at any moment of the call. */
+static void nobody_runs_on(const char *at)
+{
+	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
+		if (mp->curg && mp->curg->lo <= at && at < (const char *)mp->curg)
+			model_fail(__FILE__, __LINE__, "the stack of a running coroutine is trimmed");
+}
+
 int __wrap_madvise(void *at, size_t size, int advice);
 int __wrap_madvise(void *at, size_t size, int advice)
 {
-	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
-		if (mp->curg && mp->curg->lo <= (char *)at && (char *)at < (char *)mp->curg)
-			model_fail(__FILE__, __LINE__, "the stack of a running coroutine is trimmed");
+	nobody_runs_on(at);
+	model_point(OP_NOTE, NULL, __builtin_return_address(0));
+	nobody_runs_on(at);
 	model_cover(63);
 	return 0;
 }
@@ -169,6 +176,8 @@ int __wrap_mincore(void *at, size_t size, unsigned char *in)
 	memset(in, 1, size / PAGE_SIZE);
 	return 0;
 }
+
+void __tsan_write_range(void *p, size_t n);
 
 /* ---- Topology: sched/topo.c ------------------------------------------------------------------------------ */
 
@@ -192,6 +201,7 @@ int topo_place(int nprocs)
 			v->order[k] = (uint16_t)((i + 1 + k) % nprocs);
 		v->level_end = &v->order[nprocs];
 		v->level_end[0] = (uint16_t)v->n;
+		__tsan_write_range(v, sizeof *v + (size_t)(nprocs + 1) * sizeof v->order[0]); /* see races.c */
 		pp->tables = v;
 		atm_store_rel(&pp->victims, v); /* rel: pairs with steal_any */
 	}

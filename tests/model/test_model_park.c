@@ -69,9 +69,14 @@ MODEL_TEST(each_coroutine_runs_once_with_three_p)
 static atm_ptr bed; /* who sleeps: NULL nobody, AWAKE a wake-up that came first */
 #define AWAKE ((void *)1)
 
+static atm_u32 gift; /* from the waker */
+
 static bool lie_down(struct g *gp, void *arg)
 {
-	return atm_cas_sc(&bed, NULL, gp); /* or it was woken already */
+	if (atm_cas_sc(&bed, NULL, gp))
+		return true;
+	atm_load_acq(&bed); /* woken already: sees what the waker did */
+	return false;
 }
 
 static void sleeps(void *arg)
@@ -80,6 +85,7 @@ static void sleeps(void *arg)
 
 	mp = g_park(mp, current(mp, "test"), WAIT_HANDOVER, &bed, lie_down, NULL);
 	leave_any(mp);
+	MODEL_CHECK_EQ(atm_load_rlx(&gift), 1);
 	count((void *)0);
 	wend_waitgroup_done(&wg);
 }
@@ -87,7 +93,10 @@ static void sleeps(void *arg)
 static void wakes(void *arg)
 {
 	struct m *mp = enter();
-	void *who = atm_xchg_sc(&bed, AWAKE);
+	void *who;
+
+	atm_store_rlx(&gift, 1);
+	who = atm_xchg_sc(&bed, AWAKE);
 
 	if (who)
 		g_ready(mp, who);
@@ -270,6 +279,12 @@ static void trimmed(void)
 
 MODEL_TEST(who_runs_is_not_trimmed, .cover = 1ULL << 63)
 {
+	sched_run(trimmed, "maxprocs=2", SCHED_TRIM);
+}
+
+MODEL_TEST(who_runs_is_not_trimmed_without_membarrier, .cover = 1ULL << 63)
+{
+	model_asym(false);
 	sched_run(trimmed, "maxprocs=2", SCHED_TRIM);
 }
 

@@ -121,3 +121,37 @@ MODEL_TEST(a_watcher_that_is_called_away_looks_back)
 {
 	sched_run(the_watcher_is_called_away, "maxprocs=3", 0);
 }
+
+/* ---- A P that is handed off ----------------------------------------------------------------------------- */
+
+static bool stays(struct g *gp, void *arg)
+{
+	return true;
+}
+
+/* Locked to its thread, it parks for good: the thread gives its P away and sleeps, and is no watcher. */
+static void locked_guest(void *arg)
+{
+	struct m *mp;
+
+	wend_lock_thread();
+	model_signal(&go_on);
+	mp = enter();
+	g_park(mp, current(mp, "test"), WAIT_HANDOVER, NULL, stays, NULL);
+}
+
+static void a_p_is_handed_off(void)
+{
+	begin();
+	spawn(locked_guest, NULL);
+	spawn(ignored, NULL);
+	model_await(&go_on, 1);
+	spawn(child, NULL);
+	spawn(child, NULL);
+	model_await(&ran, 1);
+}
+
+MODEL_TEST(a_p_that_is_handed_off_takes_what_lies_there, .timeouts = MODEL_NEVER)
+{
+	sched_run(a_p_is_handed_off, "maxprocs=2", 0);
+}
