@@ -141,7 +141,7 @@ struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
 	for (;;) {
 		uint32_t value = ec_value(&gp->ec);
 
-		/* acq: pairs with ready_elsewhere; with stop_begin */
+		/* acq: pairs with ready_elsewhere; with stop_begin. mutant: the section's fence orders it, too */
 		if (atm_load_acq(&gp->awake) || !running())
 			break;
 		ec_wait(&gp->ec, value, 0);
@@ -176,7 +176,8 @@ noinline void ready_elsewhere(struct m *mp, struct g *gp)
 {
 	mark_ready(gp);
 	if (gp->flags & G_FOREIGN) {
-		atm_store_rel(&gp->awake, 1); /* rel: what the waker did; pairs with park_foreign */
+		/* rel: what the waker did; pairs with park_foreign. mutant: as there */
+		atm_store_rel(&gp->awake, 1);
 		ec_inc(&gp->ec);
 		return;
 	}

@@ -175,7 +175,7 @@ static void wait_for_p(struct m *mp)
 /* Until somebody hands over a P. mp stands on the list of sleeping M's. */
 void m_sleep(struct m *mp)
 {
-	atm_store_rel(&mp->in_rt, 0); /* rel R2: asleep it holds nothing, and has no P to be taken */
+	atm_store_rel(&mp->in_rt, 0); /* rel R2: asleep it holds nothing, and has no P to be taken; mutant: for reclamation */
 	wait_for_p(mp);
 	border_refresh(mp);
 }

@@ -64,10 +64,9 @@ struct sched_state {
 extern struct sched_state wend__sched;
 #define sched wend__sched
 
-/* acq: what the beginning has set up. mutant: whoever asks was made after that; the end, seen late, is seen at the
- * next look */
 static inline bool running(void)
 {
+	/* acq: what the beginning has set up. mutant: whoever asks was made after that */
 	return atm_load_acq(&sched.phase) == PHASE_RUNNING;
 }
 

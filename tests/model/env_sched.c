@@ -302,6 +302,11 @@ __attribute__((constructor)) static void init(void)
 	model_thread_local((void **)&wend__m);
 }
 
+void sched_trim(void)
+{
+	trim_parked(SLOTS);
+}
+
 static int main_coroutine(void *program)
 {
 	((void (*)(void))program)();

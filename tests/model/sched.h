@@ -27,4 +27,7 @@ enum {
 /* knobs as in WENDDEBUG; spin_us=0, rest_us=0 and the others' defaults hold. */
 void sched_run(void (*program)(void), const char *knobs, unsigned flags);
 
+/* One round of sched/trim.c, as an idle thread makes it. */
+void sched_trim(void);
+
 #endif
