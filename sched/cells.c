@@ -97,7 +97,7 @@ atm_u64 *cell_nobodys(uint32_t number)
 
 static int64_t cell_sum(atm_ptr *row, uint32_t number, bool reset)
 {
-	/* acq: pairs with make_segment. mutant, all of them: as there and in cell_row */
+	/* acq: pairs with make_segment. mutant: as there and in cell_row */
 	atm_u64 *segment = atm_load_acq(&row[number / CELLS_PER_SEGMENT]);
 	int64_t n;
 

@@ -9,6 +9,8 @@
 #include "sched/sched_priv.h"
 #include "wend/go.h"
 
+#define QUEUE ATM_SIZE(256, 2) /* slots of a run queue to begin with */
+
 struct p *p_make(uint32_t id)
 {
 	struct p *pp = aligned_alloc(CACHELINE, sizeof *pp);
@@ -17,7 +19,7 @@ struct p *p_make(uint32_t id)
 	if (!pp)
 		return NULL;
 	memset(pp, 0, sizeof *pp);
-	if (deque_init(&pp->fresh, 256, asym) != 0 || deque_init(&pp->ring, 256, asym) != 0) {
+	if (deque_init(&pp->fresh, QUEUE, asym) != 0 || deque_init(&pp->ring, QUEUE, asym) != 0) {
 		p_free(pp);
 		return NULL;
 	}

@@ -4,7 +4,7 @@
  * 0, 1, 2, ... preemptions, then at random until time is up, in each memory mode; a failure is shortened, traced
  * and said how to repeat.
  *
- * Environment: MODEL_SECONDS for one test (default 0.5); MODEL_SEED (else WEND_SEED) and MODEL_EXEC=tso:17
+ * Environment: MODEL_SECONDS for one test (default 0.4); MODEL_SEED (else WEND_SEED) and MODEL_EXEC=tso:17
  * repeat one random execution; MODEL_REPLAY=tso:0*12.1 follows a list of decisions.
  */
 #include "model/engine.h"
@@ -312,7 +312,7 @@ bool model_run(const char *name, void (*body)(void), const struct model_options 
 			   struct model_result *result)
 {
 	const char *env = getenv("MODEL_SECONDS");
-	double seconds = (env ? atof(env) : 0.5) * (opt->weight > 0 ? opt->weight : 1);
+	double seconds = (env ? atof(env) : 0.4) * (opt->weight > 0 ? opt->weight : 1);
 	unsigned memory = opt->memory ? opt->memory : MODEL_TSO | MODEL_WEAK;
 	bool quiet = result->quiet;
 	double start = test_now();

@@ -22,6 +22,7 @@ static uint8_t freed[HEAP_BYTES / ALIGN]; /* blocks begin at multiples of ALIGN 
 static struct block blocks[BLOCKS];
 static int nblocks;
 static void (*on_alloc)(void *at, size_t size);
+static bool no_memory;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -46,6 +47,12 @@ void heap_begin(void)
 	used = 0;
 	nblocks = 0;
 	on_alloc = NULL;
+	no_memory = false;
+}
+
+void model_no_memory(bool on)
+{
+	no_memory = on;
 }
 
 void model_on_alloc(void (*fn)(void *at, size_t size))
@@ -113,7 +120,9 @@ static void *take(size_t align, size_t size, const void *pc)
 
 void *__wrap_malloc(size_t size)
 {
-	return model.running ? take(ALIGN, size, __builtin_return_address(0)) : __real_malloc(size);
+	if (!model.running)
+		return __real_malloc(size);
+	return no_memory ? NULL : take(ALIGN, size, __builtin_return_address(0));
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t size)

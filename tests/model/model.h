@@ -141,6 +141,9 @@ void model_thread_local(void **word);
 /* Is p on a stack that tests bring along? Plain accesses there are not compared. */
 void model_stacks(bool (*fn)(const void *p));
 
+/* From now on malloc fails (or works again). */
+void model_no_memory(bool on);
+
 /* Called for each block of memory that the execution allocates. */
 void model_on_alloc(void (*fn)(void *at, size_t size));
 

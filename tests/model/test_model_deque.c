@@ -12,18 +12,23 @@ enum { ITEMS = 8 };
 static struct deque d;
 static int out[ITEMS + 1], pushed;
 
-static void begin(bool asym)
+static void begin_with(size_t capacity, bool asym)
 {
 	model_asym(asym);
 	memset(out, 0, sizeof out);
 	pushed = 0;
-	MODEL_CHECK_EQ(deque_init(&d, 2, asym), 0);
+	MODEL_CHECK_EQ(deque_init(&d, capacity, asym), 0);
 	MODEL_CHECK_EQ(d.asym, asym);
 	model_name(&d.bottom, 8, "bottom");
 	model_name(&d.own, 4, "own");
 	model_name(&d.top, 8, "top");
 	model_name(&d.thieves, 4, "thieves");
 	model_name(&d.buf, 8, "buf");
+}
+
+static void begin(bool asym)
+{
+	begin_with(2, asym);
 }
 
 static void leaves(void *item)
@@ -205,6 +210,40 @@ MODEL_TEST(a_slot_is_used_again_asym, .cover = 2)
 MODEL_TEST(a_slot_is_used_again_full, .cover = 2)
 {
 	slot_again(false);
+}
+
+/* A thief may learn of an item by a bottom that a pop has stored. */
+static void below_a_pop(bool asym)
+{
+	begin_with(4, asym);
+	push();
+	model_go(thief_many, NULL);
+	push();
+	push();
+	pop();
+	finish();
+}
+
+MODEL_TEST(what_lies_below_a_pop_is_seen_asym, .cover = 2)
+{
+	below_a_pop(true);
+}
+
+MODEL_TEST(what_lies_below_a_pop_is_seen_full, .cover = 2)
+{
+	below_a_pop(false);
+}
+
+/* The thief comes between two takes: it sees where the first has left top. */
+MODEL_TEST(a_thief_comes_after_a_take, .cover = 3)
+{
+	begin(true);
+	push();
+	push();
+	model_go(thief_one, NULL);
+	take();
+	take();
+	finish();
 }
 
 /* Both kinds of replacement, and the owner's memory of the kept buffers. */

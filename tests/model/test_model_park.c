@@ -64,6 +64,24 @@ MODEL_TEST(each_coroutine_runs_once_with_three_p)
 	sched_run(three_that_yield, "maxprocs=3,global_period=1", 0);
 }
 
+/* Queues of two that cannot grow: what does not fit goes to the global queue. */
+static void crowded(void)
+{
+	model_no_memory(true);
+	begin();
+	wend_waitgroup_add(&wg, 4);
+	for (uintptr_t i = 0; i < 4; i++)
+		spawn(yield_and_count, (void *)i);
+	wend_waitgroup_wait(&wg);
+	each_once(4);
+	model_no_memory(false);
+}
+
+MODEL_TEST(each_coroutine_runs_once_where_queues_cannot_grow)
+{
+	sched_run(crowded, "maxprocs=2", 0);
+}
+
 /* ---- One parks, another makes it ready ------------------------------------------------------------------- */
 
 static atm_ptr bed; /* who sleeps: NULL nobody, AWAKE a wake-up that came first */
