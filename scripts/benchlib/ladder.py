@@ -147,9 +147,9 @@ LADDER = [
              [("nsync", "nsync/mutex_p2/50"), ("Go", "go/mutex_contended_p2/50")]),
         Rung("  all P's", "mutex/contended_pn/50", None, [("Go", "go/mutex_contended_pn/50")],
              if_there=True),
-        Rung("  with work, 1 a CPU, two P's", "mutex/work_p2/1", "thread/mutex_work_p2/1",
+        Rung("  work, 1 a CPU, 2 P's", "mutex/work_p2/1", "thread/mutex_work_p2/1",
              [("nsync", "nsync/mutex_work_p2/1"), ("Go", "go/mutex_work_p2/1")]),
-        Rung("  with work, 50 a CPU, two P's", "mutex/work_p2/50", "thread/mutex_work_p2/50",
+        Rung("  work, 50 a CPU, 2 P's", "mutex/work_p2/50", "thread/mutex_work_p2/50",
              [("nsync", "nsync/mutex_work_p2/50"), ("Go", "go/mutex_work_p2/50")]),
         Rung("rwmutex read", "rwmutex/read", "thread/rwlock_read",
              [("libck brlock", "ck/brlock_read"), ("libck rwlock", "ck/rwlock_read"),
@@ -165,10 +165,10 @@ LADDER = [
              [("libck brlock", "ck/brlock_write"), ("libck rwlock", "ck/rwlock_write"),
               ("libck pflock", "ck/pflock_write"), ("nsync", "nsync/rwlock_write"),
               ("Go", "go/rwmutex_write")]),
-        Rung("  the first after readers", "rwmutex/revoke"),
-        Rung("  the same beside a reader", "rwmutex/revoke_p2"),
+        Rung("  first after readers", "rwmutex/revoke"),
+        Rung("  same beside a reader", "rwmutex/revoke_p2"),
     ] + [
-        Rung("%s %% reads, %d a CPU, two P's" % (share / 10 if share % 10 else share // 10, each),
+        Rung("%s %% reads, %d a CPU" % (share / 10 if share % 10 else share // 10, each),
              "rwmutex/mix_p2/%d/%d" % (each, share), "thread/rwlock_mix_p2/%d/%d" % (each, share),
              ([("libck brlock", "ck/brlock_mix_p2/1/%d" % share),
                ("libck rwlock", "ck/rwlock_mix_p2/1/%d" % share),
@@ -270,6 +270,11 @@ def layout(rows):
         if here:
             sections.append((heading, here))
     return sections, [r for r in rows if r not in named], absent
+
+
+def all_rows(rows):
+    """The names of all rows that stand in the ladder."""
+    return {name for _, rungs in LADDER for rung in rungs for name in resolved(rung, rows).rows()}
 
 
 def titles(rows):
