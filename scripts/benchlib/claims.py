@@ -51,6 +51,11 @@ def compile_(text):
     return tree, names
 
 
+def rows_of(text):
+    """The rows that an expression needs, as it names them."""
+    return {s[0] for s in compile_(text)[1].values() if not isinstance(s, str)}
+
+
 def check_syntax(node, text, names):
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         check_syntax(node.left, text, names)

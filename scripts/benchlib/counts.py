@@ -5,8 +5,10 @@ Two runs, of N and of 2N operations; what they differ by, over N, is an operatio
 the dynamic linker's work included, fall out of it."""
 import re
 import subprocess
+import time
 
 OPS = 20000
+SECONDS = 20  # to count them all; a quiet machine needs half of that
 TOTAL = re.compile(r"I\s+refs:\s+([\d,]+)")
 # One thread does all the work in these: valgrind runs threads in turn, and spinning would count.
 ROWS = ("switch/inline_cross", "yield/2", "handover/same_core", "spawn/join_one", "spawn/go_macro",
@@ -22,8 +24,11 @@ def total(row, ops, env):
 
 def count(rows, env):
     """Sets the instructions of those rows that are there. Returns what it could not count, and why."""
-    missing = []
+    missing, end = [], time.monotonic() + SECONDS
     for row in (rows[name] for name in ROWS if name in rows):
+        if time.monotonic() > end:
+            missing.append("%s: no time to count its instructions" % row.name)
+            continue
         try:
             once, twice = (total(row, k * OPS, env) for k in (1, 2))
             row.instructions = (twice - once) / OPS

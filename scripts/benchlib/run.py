@@ -146,8 +146,10 @@ def build_go(root, build, missing):
 class Plan:
     """How long to measure, and how often."""
 
-    def __init__(self, rows, full, budget=None, timeout=None):
+    def __init__(self, rows, full, budget=None, timeout=None, judged=()):
+        """judged: names of the rows on which a verdict hangs; they get their rounds before others."""
         self.full = full
+        self.judged = [r for name, r in rows.items() if name in judged]
         self.budget = budget or (1020 if full else 140)
         n = max(1, len(rows))
         self.rounds = max(ENOUGH, min(20 if full else 10, int(self.budget / (n * 0.35))))
@@ -188,12 +190,22 @@ class Plan:
             return True
         return sum(row.seconds) + max(row.seconds) <= self.share
 
+    def reserved(self):
+        """The time that the judged rows' least rounds will still take."""
+        usual = 2.2 * self.min_time + 0.05
+        return sum((self.least(r) - len(r.seconds)) *
+                   (stats.median(r.seconds) if r.seconds else usual)
+                   for r in self.judged if self.wants(r, len(r.seconds)) and
+                   len(r.seconds) < self.least(r))
+
     def pays(self, row, round_, took):
         """Whether there is time for it, `took` seconds after the start."""
-        if round_ == 0:
+        first = row in self.judged
+        if round_ == 0 and (first or not self.judged):
             return True
         guess = max(row.seconds) if row.seconds else 0
-        return took + guess <= (self.limit if round_ < self.least(row) else self.budget)
+        return took + guess + (0 if first else self.reserved()) <= (
+            self.limit if round_ < self.least(row) else self.budget)
 
 
 def runnable():

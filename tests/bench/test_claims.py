@@ -108,6 +108,21 @@ class Verdicts(unittest.TestCase):
             self.assertIn(text, report.check_text(check))
 
 
+class Time(unittest.TestCase):
+    def test_rows_that_decide_come_first_when_time_is_short(self):
+        r = {name: run.Row(name, None, {}) for name in ("judged", "other")}
+        plan = run.Plan(r, False, budget=10, judged={"judged"})
+        r["judged"].seconds = [2.0]  # four more rounds are due
+        for took, other in ((1, True), (4, False)):
+            self.assertEqual(plan.pays(r["other"], 0, took), other)
+            self.assertTrue(plan.pays(r["judged"], 1, took))
+        r["judged"].seconds *= 5
+        self.assertTrue(plan.pays(r["other"], 0, 4))
+
+    def test_rows_of_an_expression(self):
+        self.assertEqual(claims.rows_of("([a/b] + {regs}) / [c].counters.x"), {"a/b", "c"})
+
+
 class Shipped(unittest.TestCase):
     def setUp(self):
         self.claims = claims.load(os.path.join(common.ROOT, "results", "claims.json"))
