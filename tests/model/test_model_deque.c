@@ -234,6 +234,29 @@ MODEL_TEST(what_lies_below_a_pop_is_seen_full, .cover = 2)
 	below_a_pop(false);
 }
 
+/* One thief takes the first, the owner pops the last without a CAS, as two are there, and the other thief
+ * must not come by a bottom from before. */
+static void two_thieves(bool asym)
+{
+	begin(asym);
+	push();
+	push();
+	model_go(thief_one, NULL);
+	model_go(thief_one, NULL);
+	pop();
+	finish();
+}
+
+MODEL_TEST(two_thieves_and_a_pop_asym, .cover = 3)
+{
+	two_thieves(true);
+}
+
+MODEL_TEST(two_thieves_and_a_pop_full, .cover = 3)
+{
+	two_thieves(false);
+}
+
 /* The thief comes between two takes: it sees where the first has left top. */
 MODEL_TEST(a_thief_comes_after_a_take, .cover = 3)
 {
