@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void (*wend__fatal_trace)(const void *fp, bool all);
+void (*wend__fatal_trace)(const struct fatal_site *at, bool all);
 
 /* Flushing and symbols need locks that the dying code may hold: bounded by an alarm. */
 static void too_long(int sig)
@@ -53,11 +53,11 @@ void wend__die_wait(void)
 	pthread_mutex_unlock(&dying);
 }
 
-void wend__die(const void *fp, bool all)
+void wend__die(const struct fatal_site *at, bool all)
 {
 	fflush(NULL);
 	if (wend__fatal_trace)
-		wend__fatal_trace(fp, all);
+		wend__fatal_trace(at, all);
 	_exit(2);
 }
 
@@ -71,5 +71,5 @@ void wend__fatal(const char *fmt, ...)
 	va_end(ap);
 	wend__die_begin();
 	fprintf(stderr, "fatal error: %s\n", text);
-	wend__die(__builtin_frame_address(0), false);
+	wend__die(&(struct fatal_site){.fp = __builtin_frame_address(0)}, false);
 }

@@ -27,6 +27,7 @@
 #define crash_init wend__crash_init
 #define crash_thread_fini wend__crash_thread_fini
 #define crash_thread_init wend__crash_thread_init
+#define crash_trace_on wend__crash_trace_on
 #define current_slow wend__current_slow
 #define deque_destroy wend__deque_destroy
 #define deque_init wend__deque_init

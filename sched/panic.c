@@ -35,7 +35,7 @@ struct panic {
 	struct panic *link; /* the one before, which is still under way or aborted */
 	const char *text;   /* NULL: a goexit */
 	const char *note;   /* of a fault: a line printed behind the texts, or NULL */
-	const void *fp;     /* where the trace begins */
+	struct fatal_site from;
 	struct wend__frame *at;
 	bool recovered, aborted;
 	bool repanicked; /* the next newer one has the same text */
@@ -327,10 +327,10 @@ static cold __attribute__((noreturn)) void die_of(const struct panic *p)
 {
 	wend__die_begin();
 	print_panics(p);
-	for (; p; p = p->link)
-		if (p->note)
-			fputs(p->note, stderr);
-	wend__die(mine()->panic->fp, false);
+	for (const struct panic *q = p; q; q = q->link)
+		if (q->note)
+			fputs(q->note, stderr);
+	wend__die(&p->from, false);
 }
 
 /* ---- Panics ----------------------------------------------------------------------------------------- */
@@ -391,14 +391,14 @@ noinline void wend_panic(const char *text)
 {
 	panic(&(struct panic){
 		.text = text ? text : "panic called with nil argument",
-		.fp = __builtin_frame_address(0),
+		.from.fp = __builtin_frame_address(0),
 		.home = mine(),
 	});
 }
 
 noinline void wend_panicf(const char *fmt, ...)
 {
-	struct panic p = {.fp = __builtin_frame_address(0), .home = mine()};
+	struct panic p = {.from.fp = __builtin_frame_address(0), .home = mine()};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -409,7 +409,7 @@ noinline void wend_panicf(const char *fmt, ...)
 
 void wend__panic(const char *fmt, ...)
 {
-	struct panic p = {.fp = __builtin_frame_address(0), .home = mine()};
+	struct panic p = {.from.fp = __builtin_frame_address(0), .home = mine()};
 	struct m *mp = getm();
 	va_list ap;
 
@@ -423,9 +423,9 @@ void wend__panic(const char *fmt, ...)
 	panic(&p);
 }
 
-void panic_fault(const char *text, const char *note, const void *fp)
+void panic_fault(const char *text, const char *note, const struct fatal_site *from)
 {
-	panic(&(struct panic){.text = text, .note = note, .fp = fp, .home = mine()});
+	panic(&(struct panic){.text = text, .note = note, .from = *from, .home = mine()});
 }
 
 void wend__index_panic(int64_t i, size_t n)

@@ -4,6 +4,7 @@
 #ifndef SCHED_PANIC_PRIV_H
 #define SCHED_PANIC_PRIV_H
 
+#include "base/fatal.h"
 #include "sched/g.h"
 #include "sched/panic.h"
 
@@ -13,8 +14,8 @@ void panic_goexit(struct wend__unwind *u);
 /* A coroutine that has panicked ends. */
 void panic_forget(struct wend__unwind *u);
 
-/* The panic a fault of the caller's becomes. note: a line to be printed with the text should nobody recover; fp: the frame
- * pointer that the trace begins at. Neither is copied. */
-__attribute__((noreturn)) void panic_fault(const char *text, const char *note, const void *fp);
+/* The panic that a fault of the current coroutine's becomes. note: a line to be printed with the text should nobody
+ * recover; neither is copied. */
+__attribute__((noreturn)) void panic_fault(const char *text, const char *note, const struct fatal_site *from);
 
 #endif

@@ -210,7 +210,11 @@ int topo_place(int nprocs); /* cpu and steal order of the first nprocs P's; sche
 void topo_forget(struct p *pp);
 void topo_bind(struct m *mp, struct p *pp);
 
-/* ---- traceback.c, crash.c ------------------------------------------------------------------------ */
+/* ---- crash.c, signals.c --------------------------------------------------------------------------- */
+
+/* Symbols take some 130 KiB of stack; pages that are not used cost nothing. */
+#define CRASH_STACK ((size_t)512 << 10)
+void crash_trace_on(void);
 
 void crash_init(void);
 void crash_thread_init(struct m *mp);

@@ -11,7 +11,7 @@
 #include "sched/panic_priv.h"
 #include "wend/panic.h"
 
-void (*wend__fatal_trace)(const void *fp, bool all);
+void (*wend__fatal_trace)(const struct fatal_site *at, bool all);
 
 static void die(const char *kind, const char *fmt, va_list args)
 {
@@ -39,7 +39,7 @@ void wend__panic(const char *fmt, ...)
 	__builtin_unreachable();
 }
 
-void wend__die(const void *fp, bool all)
+void wend__die(const struct fatal_site *at, bool all)
 {
 	model_fail(__FILE__, __LINE__, "the process dies");
 }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Nil pointers and divisions by zero in a coroutine are panics that can be recovered. */
+#include "harness/test.h"
+
+#include <limits.h>
+
+#include <wend/wend.h>
+
+/* The faults are meant: no sanitizer shall find them first. */
+#define FAULTS __attribute__((noinline, noclone, no_sanitize("undefined", "address")))
+#ifdef __clang__
+#undef FAULTS
+#define FAULTS __attribute__((noinline, no_sanitize("undefined", "address")))
+#endif
+
+struct node {
+	struct node *next;
+	long values[100];
+};
+
+static long sink;
+
+FAULTS static void load(struct node *n)
+{
+	sink += n->values[5];
+}
+
+FAULTS static void store(struct node *n)
+{
+	n->next = n;
+}
+
+FAULTS static void length(struct node *n)
+{
+	sink += (long)strlen((const char *)n);
+}
+
+FAULTS static void copy(struct node *n)
+{
+	char text[100];
+
+	memcpy(text, n, sizeof text - (size_t)sink % 2);
+	sink += text[3];
+}
+
+FAULTS static void call_nil(struct node *n)
+{
+	void (*fn)(void);
+
+	memcpy(&fn, &n, sizeof fn);
+	fn();
+	sink++;
+}
+
+static volatile int zero, minus_one = -1, memory = INT_MIN;
+
+FAULTS static void divide(struct node *unused)
+{
+	(void)unused;
+	sink += 10 / zero;
+}
+
+FAULTS static void modulo_long(struct node *unused)
+{
+	long z = zero;
+
+	(void)unused;
+	__asm__("" : "+r"(z));
+	sink += 10 % z;
+}
+
+FAULTS static void divide_byte(struct node *unused)
+{
+	unsigned char z = (unsigned char)zero, q;
+
+	(void)unused;
+	__asm__("divb %2" : "=a"(q) : "a"((short)10), "q"(z) : "cc");
+	sink += q;
+}
+
+FAULTS static void divide_element(struct node *unused)
+{
+	int z[20] = {0};
+	long i = 3 + zero;
+
+	(void)unused;
+	__asm__("movl $10, %%eax\n\tcltd\n\tidivl 8(%0,%1,4)" : : "r"(z), "r"(i) : "eax", "edx", "cc", "memory");
+}
+
+FAULTS static void overflow(struct node *unused)
+{
+	(void)unused;
+	sink += memory / minus_one;
+}
+
+static char story[200];
+
+static void tell(void *unused)
+{
+	const char *text = wend_recover();
+
+	(void)unused;
+	snprintf(story, sizeof story, "%s", text ? text : "nothing");
+}
+
+static void faults(void (*fn)(struct node *))
+{
+	WEND_DEFERS;
+	wend_defer(tell, NULL);
+	fn(NULL);
+	CHECK(!"no fault");
+}
+
+#define NIL "runtime error: invalid memory address or nil pointer dereference"
+#define ZERO "runtime error: integer divide by zero"
+
+CO_TEST(nil_pointers_panic)
+{
+	void (*const all[])(struct node *) = {load, store, length, copy, call_nil};
+
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+			story[0] = 0;
+			faults(all[i]);
+			CHECK_MSG(strcmp(story, NIL) == 0, "number %zu: %s", i, story);
+		}
+}
+
+CO_TEST(divisions_by_zero_panic)
+{
+	void (*const all[])(struct node *) = {divide, modulo_long, divide_byte, divide_element};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		story[0] = 0;
+		faults(all[i]);
+		CHECK_MSG(strcmp(story, ZERO) == 0, "number %zu: %s", i, story);
+	}
+}
+
+/* The processor reports both in one way. */
+CO_TEST(a_quotient_that_does_not_fit_is_no_division_by_zero)
+{
+	faults(overflow);
+	CHECK_EQ(story, "runtime error: integer overflow");
+}
+
+static wend_waitgroup wg;
+static wend_atomic_u32 recovered;
+
+static void count(void *unused)
+{
+	(void)unused;
+	CHECK(wend_recover() != NULL);
+	wend_atomic_u32_add(&recovered, 1);
+}
+
+static void one_fault(int i)
+{
+	WEND_DEFERS;
+	wend_defer(count, NULL);
+	(i % 2 ? load : divide)(NULL);
+}
+
+static void many_faults(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 100; i++) {
+		one_fault(i);
+		wend_yield();
+	}
+}
+
+CO_TEST_LIMIT(faults_in_many_coroutines, 30)
+{
+	wend_maxprocs(4);
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(wend_waitgroup_go(&wg, many_faults, NULL), 0);
+	wend_waitgroup_wait(&wg);
+	CHECK_EQ(wend_atomic_u32_load(&recovered), 2000u);
+}
