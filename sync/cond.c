@@ -3,8 +3,8 @@
  * sync/cond.c - a list of waiters, who enter it before they unlock. docs/sync.md.
  *
  * Ordering.
- *   K1  wait: enters the list, WAITERS set, unlocks     -> signal: load acq    by the mutex, if the signaller has
- *       had it since; else it may not know of the waiter
+ *   K1  wait: enters the list, WAITERS set, unlocks     -> signal: load    by the mutex, if the signaller has had
+ *       it since; else it may not know of the waiter
  *   K2  signal: fate xchg                               -> wait: fate CAS, load acq, or g_ready
  */
 #include "wend/cond.h"
@@ -27,7 +27,8 @@ static force_inline void check_copied(wend_cond *c)
 /* Nobody else changes the word while the list is held. */
 static void release_list(wend_cond *c)
 {
-	atm_store_rel(&c->wend__state, c->wend__waiters ? WAITERS : 0); /* rel L1 */
+	/* rel L1. mutant: it publishes the list, plain fields, which the checker sees at once */
+	atm_store_rel(&c->wend__state, c->wend__waiters ? WAITERS : 0);
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------------- */
@@ -139,7 +140,7 @@ void wend_cond_signal(wend_cond *c)
 {
 	check_copied(c);
 	race_release(c);
-	if (atm_load_acq(&c->wend__state) & WAITERS) /* acq K1 */
+	if (atm_load_rlx(&c->wend__state) & WAITERS) /* rlx: K1 by the mutex; wake takes the list */
 		wake(c, false);
 }
 
@@ -147,7 +148,7 @@ void wend_cond_broadcast(wend_cond *c)
 {
 	check_copied(c);
 	race_release(c);
-	if (atm_load_acq(&c->wend__state) & WAITERS) /* acq K1 */
+	if (atm_load_rlx(&c->wend__state) & WAITERS) /* rlx: K1 by the mutex; wake takes the list */
 		wake(c, true);
 }
 

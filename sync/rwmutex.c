@@ -79,6 +79,13 @@ static force_inline atm_u64 *own_cell(struct m *mp, uint32_t number)
 	return likely(cells) ? &cells[number % CELLS_PER_SEGMENT] : NULL;
 }
 
+/* The cell's P only. Each change releases, +1 too: the sum may read a later one than the read lock's that it is
+ * about (R2), and stores to one word that follow a release carry nothing by themselves. */
+static force_inline void cell_change(atm_u64 *cell, int64_t n)
+{
+	atm_store_rel(cell, atm_load_rlx(cell) + (uint64_t)n); /* rel R2; rlx: own word */
+}
+
 static atm_u64 *cell_if_any(struct m *mp, uint32_t number)
 {
 	return mp && mp->p ? cell_slow(mp->p, number) : NULL;
@@ -127,7 +134,7 @@ static void cells_add(struct m *mp, wend_rwmutex *rw, int64_t n)
 	atm_u64 *cell = cell_if_any(mp, number);
 
 	if (cell && (int64_t)atm_load_rlx(cell) + n >= 0) /* rlx: own word */
-		atm_store_rel(cell, atm_load_rlx(cell) + (uint64_t)n); /* rel R2 */
+		cell_change(cell, n);
 	else
 		atm_add_sc(cell_nobodys(number), (uint64_t)n); /* not NULL: start_bias made it */
 }
@@ -147,14 +154,14 @@ static bool read_biased(struct m *mp, wend_rwmutex *rw)
 	atm_u64 *cell = cell_if_any(mp, number), *nobodys = cell ? NULL : cell_nobodys(number);
 
 	if (cell)
-		atm_add_own(cell, 1);
+		cell_change(cell, 1);
 	else
 		atm_add_sc(nobodys, 1);
 	asym_light(); /* R3 */
 	if ((atm_load_acq(&rw->wend__state) & (BIAS | DRAIN)) == BIAS) /* acq R1 */
 		return true;
 	if (cell)
-		atm_store_rel(cell, atm_load_rlx(cell) - 1); /* rel R2 */
+		cell_change(cell, -1);
 	else
 		atm_add_sc(nobodys, (uint64_t)-1);
 	look_for_drain(mp, rw);
@@ -185,18 +192,18 @@ static atm_u64 *cell_to_begin(struct m *mp, wend_rwmutex *rw)
 static noinline bool start_bias(struct m *mp, wend_rwmutex *rw, uint64_t s)
 {
 	atm_u64 *cell;
-	uint64_t n = readers_of(s) + 1;
+	int64_t n = (int64_t)readers_of(s) + 1;
 
 	if (!mp || (s & WAITQ_LOCK) || (uint64_t)clock_now() < atm_load_rlx(&rw->wend__calm)) /* rlx: a guess */
 		return false;
 	cell = cell_to_begin(mp, rw);
 	if (!cell)
 		return false;
-	atm_add_own(cell, n);
+	cell_change(cell, n);
 	if (atm_cas_sc(&rw->wend__state, s, wend__asym_on ? BIAS : BIAS | FENCED)) /* R1, R6 */
 		return true;
-	atm_store_rel(cell, atm_load_rlx(cell) - n); /* rel R2 */
-	look_for_drain(mp, rw);                      /* another reader may have begun, and a writer come */
+	cell_change(cell, -n);
+	look_for_drain(mp, rw); /* another reader may have begun, and a writer come */
 	return false;
 }
 
@@ -278,7 +285,7 @@ static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted)
 	struct wend__waiter w = {.obj = rw};
 
 	if (counted) {
-		atm_store_rel(counted, atm_load_rlx(counted) - 1); /* rel R2 */
+		cell_change(counted, -1);
 		look_for_drain(mp, rw);
 	}
 	for (int round = 0; !try_read(mp, rw);) {
@@ -319,7 +326,7 @@ void wend_rwmutex_rlock(wend_rwmutex *rw)
 	if (likely(s == BIAS && mp && enter_bare(mp))) {
 		cell = own_cell(mp, atm_load_rlx(&rw->wend__number)); /* rlx: R6 */
 		if (likely(cell)) {
-			atm_add_own(cell, 1);
+			cell_change(cell, 1);
 			compiler_barrier();                                  /* R3; without membarrier FENCED is set */
 			if (likely(atm_load_acq(&rw->wend__state) == BIAS)) { /* acq R1 */
 				leave(mp);
@@ -359,7 +366,7 @@ static cold void check_misuse(wend_rwmutex *rw)
 	if ((s & ~FENCED) == BIAS && atm_cas_sc(&rw->wend__state, s, s | DRAIN | WRITER)) { /* R3 */
 		struct m *mp = enter();
 
-		asym_heavy();
+		asym_heavy(); /* R3, R4. mutant: only misuse comes here */
 		cells_are_empty(rw);
 		stop_drain(mp, rw);
 		leave_any(mp);
@@ -406,7 +413,8 @@ static noinline void runlock_slow(wend_rwmutex *rw, bool counted)
 void wend_rwmutex_runlock(wend_rwmutex *rw)
 {
 	struct m *mp = getm();
-	uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
+	/* acq R6. mutant: without the number it looks at cell 0, which nobody counts in, and goes the slow way */
+	uint64_t s = atm_load_acq(&rw->wend__state);
 	bool counted = false;
 
 	race_release(TO_WRITERS(rw));
@@ -415,8 +423,8 @@ void wend_rwmutex_runlock(wend_rwmutex *rw)
 		int64_t n = cell ? (int64_t)atm_load_rlx(cell) : 0;            /* rlx: own word */
 
 		if (likely(n > 0)) {
-			atm_store_rel(cell, (uint64_t)n - 1); /* rel R2 */
-			compiler_barrier();                   /* R4; without membarrier FENCED is set */
+			cell_change(cell, -1);
+			compiler_barrier(); /* R4; without membarrier FENCED is set */
 			counted = true;
 			if (likely(!(atm_load_rlx(&rw->wend__state) & DRAIN))) { /* rlx: ordered by the fence */
 				leave(mp);
@@ -530,7 +538,7 @@ void wend_rwmutex_lock(wend_rwmutex *rw)
 /* The readers that there may be are gone, or come back in: false. */
 static bool try_write(struct m *mp, wend_rwmutex *rw)
 {
-	uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
+	uint64_t s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides; without the number the sum is 0 */
 
 	/* A look at the cells spares the fence where it would be in vain. */
 	if (readers_of(s) || ((s & BIAS) && readers_in_cells(rw) != 0))
@@ -602,7 +610,7 @@ void wend_rwmutex_unlock(wend_rwmutex *rw)
 
 void wend_rwmutex_free(wend_rwmutex *rw)
 {
-	uint32_t number = atm_load_acq(&rw->wend__number); /* acq: whatever used it */
+	uint32_t number = atm_load_rlx(&rw->wend__number); /* rlx: nobody else uses it */
 
 	if (number) {
 		cells_sum(number, true);

@@ -97,7 +97,7 @@ static inline void waitq_end(struct m *mp, struct wend__waiter *w, enum fate fat
 {
 	struct g *gp = w->gp;
 
-	atm_store_rel(&w->fate, fate); /* rel L2 */
+	atm_store_rel(&w->fate, fate); /* rel L2; mutant: the model's runtime does not end */
 	g_ready(mp, gp);
 }
 
@@ -116,7 +116,7 @@ static inline void waitq_end_all(struct m *mp, struct wend__waiter *first, enum 
 /* How a park ended. FATE_QUEUED: by the runtime's end, for a foreign thread. */
 static inline enum fate waitq_fate(struct wend__waiter *w)
 {
-	return (enum fate)atm_load_acq(&w->fate); /* acq L2 */
+	return (enum fate)atm_load_acq(&w->fate); /* acq L2; mutant: as in waitq_end */
 }
 
 /* What a foreign thread does after it has unlinked itself from a list that nobody will serve any more. */

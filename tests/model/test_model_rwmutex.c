@@ -6,12 +6,15 @@
 #include "model/lin.h"
 #include "model/threads.h"
 
+#include "wend/counter.h"
 #include "wend/rwmutex.h"
 
 static wend_rwmutex rw;
 static atm_u32 data[2]; /* relaxed: the lock orders them; a writer changes both */
 static unsigned writes;
 static int readers, writers;
+static atm_u32 looked[8]; /* relaxed: each thread's own, under its read locks */
+static unsigned looks[8];
 
 enum { BIASED = 8, FENCED = 64 }; /* bits of the word: the first alone is there when readers count in cells */
 enum { IN_CELLS, IN_WORD, TRY_FAILS, TRY_GETS }; /* for model_cover */
@@ -22,6 +25,7 @@ static void begin(int nprocs, unsigned flags, bool biased)
 	rw = (wend_rwmutex)WEND_ZERO;
 	writes = 0;
 	readers = writers = 0;
+	memset(looks, 0, sizeof looks);
 	model_name(&rw.wend__state, sizeof rw.wend__state, "rw");
 	model_name(data, sizeof data, "data");
 	model_private(&rw.wend__reads, sizeof rw.wend__reads);
@@ -51,6 +55,7 @@ static void look(void)
 	readers++;
 	model_cover(rw.wend__state.wend__v & BIASED ? IN_CELLS : IN_WORD); /* a look that is no step */
 	MODEL_CHECK_EQ(atm_load_rlx(&data[0]), atm_load_rlx(&data[1]));
+	atm_store_rlx(&looked[model_self()], ++looks[model_self()]);
 	readers--;
 }
 
@@ -60,6 +65,8 @@ static void change(void)
 
 	MODEL_CHECK_EQ(readers, 0);
 	MODEL_CHECK_EQ(writers++, 0);
+	for (int i = 0; i < 4; i++) /* what was done under read locks is visible */
+		MODEL_CHECK_EQ(atm_load_rlx(&looked[i]), looks[i]);
 	atm_store_rlx(&data[0], n + 1);
 	atm_store_rlx(&data[1], n + 1);
 	writes++;
@@ -140,6 +147,26 @@ MODEL_TEST(everybody_begins_in_the_word, BOTH_WAYS)
 	co_go(read_it, NULL);
 	read_it(NULL);
 	end();
+}
+
+/* Who sees the bias sees the lock's number, too, and does not count in cell 0, which each P has after a counter. */
+static wend_counter other;
+
+static void count_and_read(void *unused)
+{
+	wend_counter_add(&other, 1);
+	read_it(NULL);
+}
+
+MODEL_TEST(the_number_comes_with_the_bias, BOTH_WAYS)
+{
+	begin(3, 0, false);
+	model_private(&other, sizeof other);
+	co_go(count_and_read, NULL);
+	co_go(write_it, NULL);
+	count_and_read(NULL);
+	end();
+	wend_counter_free(&other);
 }
 
 MODEL_TEST(threads_and_coroutines_with_two_ps, BOTH_WAYS)
