@@ -246,6 +246,10 @@ bool wend_chan_recv(wend_chan *c, void *elem)
 
 	if (unlikely(!c))
 		chan_block_for_ever(WAIT_CHAN_RECEIVE_NIL, "wend_chan_recv");
+	if (unlikely(atm_load_acq(&c->word) & DRAINED)) { /* acq C1 */
+		chan_recv_drained(c, elem);
+		return false;
+	}
 
 	struct m *mp = enter();
 
@@ -279,9 +283,7 @@ bool wend_chan_try_recv(wend_chan *c, void *elem, bool *ok)
 	if (!(w & CAN_RECV))
 		return false;
 	if (w & DRAINED) {
-		race_acquire(c);
-		if (elem && c->size)
-			memset(elem, 0, c->size);
+		chan_recv_drained(c, elem);
 		got = false;
 		done = true;
 	} else {

@@ -216,6 +216,14 @@ static force_inline bool chan_send_locked(struct wend_chan *c, uint64_t w, const
 	return true;
 }
 
+/* A receive that saw DRAINED: nothing can change any more, so it needs no lock. */
+static inline void chan_recv_drained(struct wend_chan *c, void *elem)
+{
+	race_acquire(c);
+	if (elem && c->size)
+		memset(elem, 0, c->size);
+}
+
 static force_inline bool chan_recv_locked(struct wend_chan *c, uint64_t w, void *elem, bool *ok,
 										  struct g **peer)
 {
@@ -235,9 +243,7 @@ static force_inline bool chan_recv_locked(struct wend_chan *c, uint64_t w, void 
 		if (elem)
 			chan_copy(c->size, elem, k->elem);
 	} else if (w & CLOSED) {
-		race_acquire(c);
-		if (elem && c->size)
-			memset(elem, 0, c->size);
+		chan_recv_drained(c, elem);
 		*ok = false;
 	} else {
 		return false;

@@ -82,19 +82,33 @@ static wend_case *merge(wend_case *a, wend_case *b)
 	return head;
 }
 
-/* The cases with channels, linked by the channels' addresses. */
+/* From k on, as far as channels follow one another upwards; *next: the case behind them. */
+static wend_case *upward_run(wend_case *k, wend_case *end, wend_case **next)
+{
+	wend_case *first = k, *last = k;
+
+	for (k++; k < end && (uintptr_t)k->chan >= (uintptr_t)last->chan; k++)
+		last = last->wend__q.order = k;
+	last->wend__q.order = NULL;
+	*next = k;
+	return first;
+}
+
+/* The cases with channels, linked by the channels' addresses: a merge sort that takes runs as they come. */
 static wend_case *in_order(wend_case *cases, size_t n)
 {
-	wend_case *runs[32], *all = NULL; /* runs[i]: none, or 2^i sorted ones */
+	wend_case *runs[32], *all = NULL; /* runs[i]: none, or 2^i runs in one */
 	int used = 0;
 
-	for (wend_case *k = cases; k < cases + n; k++) {
-		wend_case *run = k;
+	for (wend_case *k = cases; k < cases + n;) {
+		wend_case *run;
 		int i;
 
-		if (!k->chan)
+		if (!k->chan) {
+			k++;
 			continue;
-		k->wend__q.order = NULL;
+		}
+		run = upward_run(k, cases + n, &k);
 		for (i = 0; i < used && runs[i]; runs[i++] = NULL)
 			run = merge(runs[i], run);
 		runs[i] = run;
@@ -110,15 +124,20 @@ struct select_wait {
 	wend_case *order;
 };
 
-static void lock_all(wend_case *order)
+/* True: some case looks ready. */
+static bool lock_all(wend_case *order)
 {
 	struct wend_chan *last = NULL;
+	uint64_t word = 0;
+	bool ready = false;
 
 	for (wend_case *k = order; k; k = k->wend__q.order) {
 		if (k->chan != last)
-			chan_lock(k->chan);
+			word = chan_lock(k->chan);
 		last = k->chan;
+		ready |= (word & ready_bit(k)) != 0;
 	}
+	return ready;
 }
 
 static void unlock_all(wend_case *order)
@@ -154,11 +173,11 @@ static bool commit(struct g *gp, void *arg)
 	struct wend__wait *wait = &s->wait;
 	struct g *peer = NULL;
 	struct m *mp = getm();
+	bool ready = lock_all(s->order);
 	wend_case *k;
 
 	(void)gp;
-	lock_all(s->order);
-	while ((k = choose(mp, wait->cases, wait->n, true))) {
+	while (ready && (k = choose(mp, wait->cases, wait->n, true))) {
 		uint64_t w = k->wend__q.seen;
 
 		if (chan_try_locked(k->chan, w, k, &peer)) {
@@ -231,6 +250,12 @@ int wend_select(wend_case *cases, size_t n, unsigned flags)
 		struct g *peer = NULL;
 
 		k = choose(mp, cases, n, false);
+		if (k && k->op == WEND_OP_RECV && (k->wend__q.seen & DRAINED)) {
+			chan_recv_drained(k->chan, k->elem);
+			k->ok = false;
+			leave_any(mp);
+			break;
+		}
 		if (likely(k)) {
 			uint64_t w = chan_lock(k->chan);
 			bool done = chan_try_locked(k->chan, w, k, &peer);

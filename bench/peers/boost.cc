@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * boost.cc - Boost.Context's bare switch and Boost.Fiber's yield, spawn and join, one thread,
- * with the same operations and batches as bench_switch.c, bench_yield.c and bench_spawn.c. */
+ * boost.cc - Boost.Context's bare switch and Boost.Fiber's yield, spawn, join and channels, one thread,
+ * with the same operations and batches as bench_switch.c, bench_yield.c, bench_spawn.c and bench_chan.c. */
 #include "bench/bench.h"
 
 #include <boost/context/detail/fcontext.hpp>
@@ -110,19 +110,61 @@ void join_batch(bench *b)
 	}
 }
 
+void hop(bench *b)
+{
+	while (std::uint64_t n = bench_next(b)) {
+		fibers::unbuffered_channel<std::uint64_t> there, back;
+		fibers::fiber echo(fibers::launch::post, [&] {
+			for (std::uint64_t v : there)
+				back.push(v);
+		});
+		std::uint64_t from = bench_now(), v;
+
+		for (std::uint64_t i = 0; i < n; i += 2) {
+			there.push(i);
+			back.pop(v);
+		}
+		bench_time(b, bench_now() - from);
+		there.close();
+		echo.join();
+	}
+}
+
+/* Its capacity is a power of two, of which one place stays empty. */
+void stream(bench *b)
+{
+	while (std::uint64_t n = bench_next(b)) {
+		fibers::buffered_channel<std::uint64_t> c((std::size_t)bench_arg(b, 0));
+		fibers::fiber sender(fibers::launch::post, [&] {
+			for (std::uint64_t i = 0; i < n; i++)
+				c.push(i);
+		});
+		std::uint64_t from = bench_now(), v;
+
+		for (std::uint64_t i = 0; i < n; i++)
+			c.pop(v);
+		bench_time(b, bench_now() - from);
+		sender.join();
+	}
+}
+
 /* Registered by hand: the macros of bench.h are C. */
 const struct rows {
-	bench_def def[4] = {
+	bench_def def[6] = {
 		at("boost/context_switch", fcontext),
 		at("boost/fiber_yield", yield, BENCH_MANUAL_TIME),
 		at("boost/fiber_spawn_join_one", join_one),
 		at("boost/fiber_spawn_join_batch", join_batch),
+		at("boost/chan_hop", hop, BENCH_MANUAL_TIME),
+		at("boost/chan_stream", stream, BENCH_MANUAL_TIME),
 	};
 	rows()
 	{
 		def[1].nargs = 2;
 		def[1].args[0][0] = 2;
 		def[1].args[1][0] = 1000;
+		def[5].nargs = 1;
+		def[5].args[0][0] = 128;
 		for (const bench_def &d : def)
 			bench_register(&d);
 	}

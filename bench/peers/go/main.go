@@ -131,6 +131,370 @@ func chanHandover(_ *result, n int) time.Duration {
 	return d
 }
 
+func chanPair(_ *result, n int) time.Duration {
+	c := make(chan int, 1)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		c <- i
+		<-c
+	}
+	return time.Since(start)
+}
+
+func chanTryEmpty(_ *result, n int) time.Duration {
+	c := make(chan int, 1)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		select {
+		case <-c:
+		default:
+		}
+	}
+	return time.Since(start)
+}
+
+func chanRecvClosed(_ *result, n int) time.Duration {
+	c := make(chan int)
+	close(c)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		<-c
+	}
+	return time.Since(start)
+}
+
+func chanMake(capacity int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		start := time.Now()
+		for i := 0; i < n; i++ {
+			chanSink = make(chan int, capacity)
+		}
+		return time.Since(start)
+	}
+}
+
+var chanSink chan int
+
+// chanMany: so many senders and receivers share a channel; an operation is a value that passes.
+func chanMany(capacity, senders, receivers int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		c := make(chan int, capacity)
+		return crowd(senders+receivers, func(i int) {
+			if i < senders {
+				for left := share(n, senders, i); left > 0; left-- {
+					c <- left
+				}
+				return
+			}
+			for left := share(n, receivers, i-senders); left > 0; left-- {
+				<-c
+			}
+		})
+	}
+}
+
+func chanManyPerP(times int) func(*result, int) time.Duration {
+	return func(r *result, n int) time.Duration {
+		k := times * runtime.GOMAXPROCS(0)
+		return chanMany(128, k, k)(r, n)
+	}
+}
+
+func chansOf(k, capacity int) []chan int {
+	c := make([]chan int, k)
+	for i := range c {
+		c[i] = make(chan int, capacity)
+	}
+	return c
+}
+
+func selectDefault(k int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		c := chansOf(8, 1)
+		start := time.Now()
+		switch k {
+		case 1:
+			for i := 0; i < n; i++ {
+				select {
+				case <-c[0]:
+				default:
+				}
+			}
+		case 2:
+			for i := 0; i < n; i++ {
+				select {
+				case <-c[0]:
+				case <-c[1]:
+				default:
+				}
+			}
+		case 8:
+			for i := 0; i < n; i++ {
+				select {
+				case <-c[0]:
+				case <-c[1]:
+				case <-c[2]:
+				case <-c[3]:
+				case <-c[4]:
+				case <-c[5]:
+				case <-c[6]:
+				case <-c[7]:
+				default:
+				}
+			}
+		}
+		return time.Since(start)
+	}
+}
+
+func selectTwo(c []chan int) int {
+	select {
+	case v := <-c[0]:
+		return v
+	case v := <-c[1]:
+		return v
+	}
+}
+
+// selectEight returns the chosen case.
+func selectEight(c []chan int) int {
+	select {
+	case <-c[0]:
+		return 0
+	case <-c[1]:
+		return 1
+	case <-c[2]:
+		return 2
+	case <-c[3]:
+		return 3
+	case <-c[4]:
+		return 4
+	case <-c[5]:
+		return 5
+	case <-c[6]:
+		return 6
+	case <-c[7]:
+		return 7
+	}
+}
+
+func selectOne(k int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		c := chansOf(k, 1)
+		start := time.Now()
+		for i := 0; i < n; i++ {
+			c[k/2] <- i
+			if k == 2 {
+				selectTwo(c)
+			} else {
+				selectEight(c)
+			}
+		}
+		return time.Since(start)
+	}
+}
+
+func selectAll(_ *result, n int) time.Duration {
+	c := chansOf(8, 1)
+	for i := range c {
+		c[i] <- 0
+	}
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		c[selectEight(c)] <- i
+	}
+	return time.Since(start)
+}
+
+func selectWait(k int) func(*result, int) time.Duration {
+	return func(_ *result, n int) time.Duration {
+		c, answer := chansOf(k, 0), make(chan int)
+		go func() {
+			for i := 0; i < n; i++ {
+				if k == 2 {
+					selectTwo(c)
+				} else {
+					selectEight(c)
+				}
+				answer <- i
+			}
+		}()
+		for i := 0; i < 100; i++ { // it shall wait already
+			runtime.Gosched()
+		}
+		start := time.Now()
+		for i := 0; i < n; i++ {
+			c[i%k] <- i
+			<-answer
+		}
+		return time.Since(start)
+	}
+}
+
+func selectMeet(_ *result, n int) time.Duration {
+	c := chansOf(2, 0)
+	return crowd(2, func(i int) {
+		for k := 0; k < n; k++ {
+			select {
+			case c[i] <- k:
+			case <-c[1-i]:
+			}
+		}
+	})
+}
+
+// sieve finds the 1000th prime with a goroutine per prime; an operation is a prime.
+func sieve(selecting bool) func(*result, int) time.Duration {
+	const primes, last = 1000, 7919
+	return func(r *result, n int) time.Duration {
+		start := time.Now()
+		for round := 0; round < (n+primes-1)/primes; round++ {
+			var over sync.WaitGroup
+			stop := make(chan int)
+			send := func(c chan int, v int) bool {
+				if !selecting {
+					c <- v
+					return true
+				}
+				select {
+				case c <- v:
+					return true
+				case <-stop:
+					return false
+				}
+			}
+			recv := func(c chan int) (int, bool) {
+				if !selecting {
+					v, ok := <-c
+					return v, ok
+				}
+				select {
+				case v := <-c:
+					return v, true
+				case <-stop:
+					return 0, false
+				}
+			}
+			c := make(chan int)
+			over.Add(1)
+			go func(out chan int) {
+				for i := 2; (selecting || i <= last) && send(out, i); i++ {
+				}
+				if !selecting {
+					close(out)
+				}
+				over.Done()
+			}(c)
+			prime := 0
+			for i := 0; i < primes; i++ {
+				prime = <-c
+				next := make(chan int)
+				over.Add(1)
+				go func(in, out chan int, prime int) {
+					for v, ok := recv(in); ok; v, ok = recv(in) {
+						if v%prime != 0 && !send(out, v) {
+							break
+						}
+					}
+					if !selecting {
+						close(out)
+					}
+					over.Done()
+				}(c, next, prime)
+				c = next
+			}
+			if prime != last {
+				fmt.Fprintf(os.Stderr, "%s: %d, not %d\n", r.Name, prime, last)
+				os.Exit(1)
+			}
+			close(stop)
+			over.Wait()
+		}
+		d := time.Since(start)
+		r.Extra["seconds"] = d.Seconds() / float64((n+primes-1)/primes)
+		return d
+	}
+}
+
+// chanRing: so many tokens go round a ring of 1000; an operation is one hop.
+func chanRing(tokens int) func(*result, int) time.Duration {
+	const k = 1000
+	return func(_ *result, n int) time.Duration {
+		c := chansOf(k, 0)
+		var over sync.WaitGroup
+		for i := range c {
+			go func(in, out chan int) {
+				for left := range in {
+					if left == 0 {
+						over.Done()
+					} else {
+						out <- left - 1
+					}
+				}
+			}(c[i], c[(i+1)%k])
+		}
+		over.Add(tokens)
+		start := time.Now()
+		for t := 0; t < tokens; t++ {
+			c[t*(k/tokens)] <- n / tokens
+		}
+		over.Wait()
+		d := time.Since(start)
+		for i := range c {
+			close(c[i])
+		}
+		return d
+	}
+}
+
+func chanRows(procs int) []row {
+	var all []row
+	for p := 1; p <= 2 && p <= procs; p++ {
+		suffix := ""
+		if p == 2 {
+			suffix = "_p2"
+		}
+		add := func(name, args string, body func(*result, int) time.Duration) {
+			all = append(all, row{"go/" + name + suffix + args, p, body, 0})
+		}
+		for _, c := range []int{0, 1, 8, 128, 1024} {
+			add("chan_stream", fmt.Sprintf("/%d/1/1", c), chanMany(c, 1, 1))
+		}
+		for _, c := range []int{0, 1, 128} {
+			add("chan_mpmc", fmt.Sprintf("/%d/4/4", c), chanMany(c, 4, 4))
+		}
+		add("chan_mpmc", "/128/64/64", chanMany(128, 64, 64))
+		add("chan_fan", "/0/1/1000", chanMany(0, 1, 1000))
+		add("chan_fan", "/0/1000/1", chanMany(0, 1000, 1))
+		for _, times := range []int{1, 2, 4} {
+			add("chan_mpmc_per_p", fmt.Sprintf("/%d", times), chanManyPerP(times))
+		}
+		for _, k := range []int{2, 8} {
+			add("select_wait", fmt.Sprintf("/%d", k), selectWait(k))
+		}
+		add("select_meet", "", selectMeet)
+		add("sieve", "/0", sieve(false))
+		add("sieve", "/1", sieve(true))
+		add("chan_ring", "/1", chanRing(1))
+		add("chan_ring", "/100", chanRing(100))
+		if p == 2 {
+			break
+		}
+		add("chan_pair", "", chanPair)
+		add("chan_try_empty", "", chanTryEmpty)
+		add("chan_recv_closed", "", chanRecvClosed)
+		add("chan_make", "/0", chanMake(0))
+		add("chan_make", "/128", chanMake(128))
+		for _, k := range []int{1, 2, 8} {
+			add("select_default", fmt.Sprintf("/%d", k), selectDefault(k))
+		}
+		add("select_one_ready", "/2", selectOne(2))
+		add("select_one_ready", "/8", selectOne(8))
+		add("select_all_ready", "/8", selectAll)
+	}
+	return all
+}
+
 // fib spawns one child for n-1, computes n-2 itself and joins, without cut-off.
 func fib(n int, out *int) {
 	if n < 2 {
@@ -736,7 +1100,8 @@ func rows(full bool, procs int) []row {
 		row{"go/atomic_cas", 1, atomicCAS, 0},
 		row{"go/value_load", 1, valueLoad, 0},
 		row{"go/value_store", 1, valueStore, 0})
-	return append(all, mapRows(procs)...)
+	all = append(all, mapRows(procs)...)
+	return append(all, chanRows(procs)...)
 }
 
 // run grows n until one batch lasts long enough; that batch is the figure.
