@@ -68,18 +68,10 @@ enum g_flags {
 	G_CANARY = 2,   /* none: the words below the stack are checked at each park */
 	G_FOREIGN = 4,  /* stands for a foreign thread that blocks: ready wakes the thread */
 	G_MAIN = 8,     /* the main coroutine of wend_run */
-	G_ON_END = 32,  /* on_end is not empty */
+	G_ON_END = 32,  /* on_end is to be called when it ends, however it ends */
 	G_TEXTS = 128,  /* unwind.texts is not empty */
 	G_PINNED = 64,  /* in a section or a callback of reclaim.c: must not leave its stack */
 	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the M's own loop */
-};
-
-/* A call at the end of a coroutine, whether it returns or leaves by goexit: inside the runtime, on the
- * coroutine's stack; it must not block. */
-struct on_end {
-	void (*fn)(void *);
-	void *arg;
-	struct on_end *up; /* the one before */
 };
 
 struct g {
@@ -110,8 +102,8 @@ struct g {
 	int lock_depth;
 	int size_class;
 	uint32_t index; /* stack_index; constant */
-	struct on_end *on_end;   /* with G_ON_END: newest first */
-	struct on_end first_end; /* the oldest of them, asked for by the spawner */
+	void (*on_end)(void *); /* with G_ON_END */
+	void *on_end_arg;
 	struct wend__unwind unwind;
 	struct wend__go *go; /* WEND_GO requests whose arguments are being evaluated, innermost first */
 	atm_u32 awake;       /* G_FOREIGN: ready was called; with ec, the thread's bed */

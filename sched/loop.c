@@ -137,8 +137,7 @@ static force_inline __attribute__((noreturn)) void end(struct m *mp)
 		if (gp->flags & G_CANARY)
 			canary_check(gp);
 		if (gp->flags & G_ON_END)
-			for (struct on_end *e = gp->on_end; e; e = e->up)
-				e->fn(e->arg);
+			gp->on_end(gp->on_end_arg);
 		if (gp->flags & G_TEXTS)
 			panic_forget(&gp->unwind);
 	}

@@ -34,14 +34,6 @@ void g_ready(struct m *mp, struct g *gp);
  * runtime on the coroutine's stack and must not block. */
 int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg);
 
-/* The end of gp, which nobody has seen yet, calls e->fn(e->arg), the newest first. */
-static inline void on_end_push(struct g *gp, struct on_end *e)
-{
-	e->up = gp->flags & G_ON_END ? gp->on_end : NULL;
-	gp->on_end = e;
-	gp->flags |= G_ON_END;
-}
-
 /* Can it help to wait for another coroutine on the CPU? Only when some other P runs user code, and nobody
  * waits for this one. mp as from enter. */
 bool spin_may_help(const struct m *mp);

@@ -204,8 +204,9 @@ static force_inline int spawn(const struct request *rq)
 
 	if (likely(gp)) {
 		if (unlikely(rq->on_end)) {
-			gp->first_end = (struct on_end){.fn = rq->on_end, .arg = rq->on_end_arg};
-			on_end_push(gp, &gp->first_end);
+			gp->on_end = rq->on_end;
+			gp->on_end_arg = rq->on_end_arg;
+			gp->flags |= G_ON_END;
 		}
 		publish(mp, gp);
 	}
