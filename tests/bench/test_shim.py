@@ -10,15 +10,18 @@ from common import RELEASE, run
 class Time(unittest.TestCase):
     def test_sleep_is_the_same_at_any_number_of_threads(self):
         names = ["time/sleep/threads:%d" % n for n in (1, 2, 4)]
-        status, rows, _, _ = run(*names)
-        self.assertEqual(status, 0)
-        figures = [rows[n]["ns_per_op"] for n in names]
-        for f in figures:
+        least = {}
+        for _ in range(5):  # a busy machine oversleeps, but not each time
+            status, rows, _, _ = run(*names)
+            self.assertEqual(status, 0)
+            for name in names:
+                self.assertEqual(rows[name]["ops"], 16 * rows[name]["threads"])
+                least[name] = min(rows[name]["ns_per_op"], least.get(name, 1e12))
+            if max(least.values()) < 15e6:
+                break
+        for f in least.values():
             self.assertGreaterEqual(f, 10e6)
-            # A busy machine oversleeps, but never by a factor of the number of threads.
             self.assertLess(f, 15e6)
-        for name in names:
-            self.assertEqual(rows[name]["ops"], 16 * rows[name]["threads"])
 
     def test_cpu_clock(self):
         _, rows, _, _ = run("time/sleep_cpu")
@@ -58,7 +61,8 @@ class Time(unittest.TestCase):
 
     @unittest.skipUnless(RELEASE, "only the release build is fast")
     def test_recording_a_latency_is_cheap(self):
-        cost = min(run("lat/record")[1]["lat/record"]["wall_ns"] for _ in range(3))
+        # CPU time: beside other programs the wall clock tells of them.
+        cost = min(run("lat/record")[1]["lat/record"]["cpu_ns"] for _ in range(5))
         self.assertLess(cost, 10)
 
 
