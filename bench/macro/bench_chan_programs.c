@@ -123,9 +123,10 @@ static void sieve(struct rt *rt, uint64_t n)
 	free(filters);
 }
 /* 1: each operation in a select */
-#define FORMS .args = {{0}, {1}}, .nargs = 2
-RT_BENCH_FLAGS(sieve_row, "sieve", 1, BENCH_SAME_CPU, sieve, BENCH_ONCE, FORMS)
-RT_BENCH_FLAGS(sieve_row_p2, "sieve_p2", 2, BENCH_TWO_CPUS, sieve, BENCH_ONCE, FORMS)
+RT_BENCH_FLAGS(sieve_row, "sieve", 1, BENCH_SAME_CPU, sieve, BENCH_ONCE, .args = {{0}}, .nargs = 1)
+RT_BENCH_FLAGS(sieve_select, "sieve", 1, BENCH_SAME_CPU, sieve, BENCH_ONCE | BENCH_FULL_ONLY, .args = {{1}}, .nargs = 1)
+RT_BENCH_FLAGS(sieve_row_p2, "sieve_p2", 2, BENCH_TWO_CPUS, sieve, BENCH_ONCE | BENCH_FULL_ONLY, .args = {{0}, {1}},
+			   .nargs = 2)
 
 /* ---- Ring --------------------------------------------------------------------------------------- */
 
@@ -175,5 +176,5 @@ static void chan_ring(struct rt *rt, uint64_t n)
 		ints_release(ring.c[i]);
 }
 #define TOKENS .args = {{1}, {100}}, .nargs = 2
-RT_BENCH(chan_ring_row, "chan_ring", 1, BENCH_SAME_CPU, chan_ring, TOKENS)
-RT_BENCH(chan_ring_row_p2, "chan_ring_p2", 2, BENCH_TWO_CPUS, chan_ring, TOKENS)
+RT_BENCH_FLAGS(chan_ring_row, "chan_ring", 1, BENCH_SAME_CPU, chan_ring, BENCH_FULL_ONLY, TOKENS)
+RT_BENCH_FLAGS(chan_ring_row_p2, "chan_ring_p2", 2, BENCH_TWO_CPUS, chan_ring, BENCH_FULL_ONLY, TOKENS)

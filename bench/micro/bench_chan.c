@@ -59,7 +59,8 @@ static void make_release(struct rt *rt, uint64_t n)
 	for (uint64_t i = 0; i < n; i++)
 		words_release(make(rt, (size_t)bench_arg(rt->b, 0)));
 }
-RT_BENCH(chan_make, "chan/make", 1, BENCH_SAME_CPU, make_release, .args = {{0}, {128}}, .nargs = 2)
+RT_BENCH(chan_make, "chan/make", 1, BENCH_SAME_CPU, make_release, .args = {{0}}, .nargs = 1)
+RT_BENCH_FLAGS(chan_make_more, "chan/make", 1, BENCH_SAME_CPU, make_release, BENCH_FULL_ONLY, .args = {{128}}, .nargs = 1)
 
 /* ---- Two ---------------------------------------------------------------------------------------- */
 
@@ -142,17 +143,20 @@ static void many(struct rt *rt, uint64_t n)
 	crowd(rt, (size_t)bench_arg(rt->b, 1), (size_t)bench_arg(rt->b, 2), (size_t)bench_arg(rt->b, 0), n, as_many);
 	rt->ns = (uint64_t)((double)rt->ns * (double)n / (double)real);
 }
-#define STREAMS .args = {{0, 1, 1}, {1, 1, 1}, {8, 1, 1}, {128, 1, 1}, {1024, 1, 1}}, .nargs = 5, .argc = 3
+#define STREAM .args = {{128, 1, 1}}, .nargs = 1, .argc = 3
+#define STREAMS .args = {{0, 1, 1}, {1, 1, 1}, {8, 1, 1}, {1024, 1, 1}}, .nargs = 4, .argc = 3
+#define FOUR .args = {{128, 4, 4}}, .nargs = 1, .argc = 3
 #define MANY                                                                                      \
-	.args = {{0, 4, 4}, {1, 4, 4}, {128, 4, 4}, {128, 64, 64}}, .nargs = 4, .argc = 3
-#define FANS .args = {{0, 1, 1000}, {0, 1000, 1}}, .nargs = 2, .argc = 3
+	.args = {{0, 4, 4}, {1, 4, 4}, {128, 64, 64}, {0, 1, 1000}, {0, 1000, 1}}, .nargs = 5, .argc = 3
 
-RT_BENCH(chan_stream, "chan/stream", 1, BENCH_SAME_CPU, many, STREAMS)
-RT_BENCH(chan_stream_p2, "chan/stream_p2", 2, BENCH_TWO_CPUS, many, STREAMS, .baseline = "thread/queue/128")
-RT_BENCH(chan_mpmc, "chan/mpmc", 1, BENCH_SAME_CPU, many, MANY)
-RT_BENCH(chan_mpmc_p2, "chan/mpmc_p2", 2, BENCH_TWO_CPUS, many, MANY, .baseline = "thread/queue_mpmc/128")
-RT_BENCH(chan_fan, "chan/fan", 1, BENCH_SAME_CPU, many, FANS)
-RT_BENCH(chan_fan_p2, "chan/fan_p2", 2, BENCH_TWO_CPUS, many, FANS)
+RT_BENCH(chan_stream, "chan/stream", 1, BENCH_SAME_CPU, many, STREAM)
+RT_BENCH_FLAGS(chan_streams, "chan/stream", 1, BENCH_SAME_CPU, many, BENCH_FULL_ONLY, STREAMS)
+RT_BENCH(chan_stream_p2, "chan/stream_p2", 2, BENCH_TWO_CPUS, many, STREAM, .baseline = "thread/queue/128")
+RT_BENCH_FLAGS(chan_streams_p2, "chan/stream_p2", 2, BENCH_TWO_CPUS, many, BENCH_FULL_ONLY, STREAMS)
+RT_BENCH(chan_mpmc, "chan/mpmc", 1, BENCH_SAME_CPU, many, FOUR)
+RT_BENCH_FLAGS(chan_mpmc_more, "chan/mpmc", 1, BENCH_SAME_CPU, many, BENCH_FULL_ONLY, MANY)
+RT_BENCH(chan_mpmc_p2, "chan/mpmc_p2", 2, BENCH_TWO_CPUS, many, FOUR, .baseline = "thread/queue_mpmc/128")
+RT_BENCH_FLAGS(chan_mpmc_more_p2, "chan/mpmc_p2", 2, BENCH_TWO_CPUS, many, BENCH_FULL_ONLY, MANY)
 
 /* As many senders, and as many receivers, as 1, 2 or 4 times the P's; capacity 128. */
 static uint64_t per_side;
@@ -174,8 +178,9 @@ static void many_per_p(struct rt *rt, uint64_t n)
 	crowd(rt, per_side, per_side, 128, n, as_many_as_ps);
 	rt->ns = (uint64_t)((double)rt->ns * (double)n / (double)((n + unit - 1) / unit * unit));
 }
-#define TIMES .args = {{1}, {2}, {4}}, .nargs = 3
-
-RT_BENCH_FLAGS(chan_mpmc_per_p, "chan/mpmc_per_p", 1, BENCH_SAME_CPU, many_per_p, BENCH_FULL_ONLY, TIMES)
-RT_BENCH(chan_mpmc_per_p2, "chan/mpmc_per_p_p2", 2, BENCH_TWO_CPUS, many_per_p, TIMES)
-RT_BENCH_PN(chan_mpmc_per_pn, "chan/mpmc_per_p_pn", many_per_p, 0, TIMES)
+RT_BENCH_FLAGS(chan_mpmc_per_p, "chan/mpmc_per_p", 1, BENCH_SAME_CPU, many_per_p, BENCH_FULL_ONLY,
+			   .args = {{1}, {2}, {4}}, .nargs = 3)
+RT_BENCH(chan_mpmc_per_p2, "chan/mpmc_per_p_p2", 2, BENCH_TWO_CPUS, many_per_p, .args = {{1}, {4}}, .nargs = 2)
+RT_BENCH_FLAGS(chan_mpmc_twice_p2, "chan/mpmc_per_p_p2", 2, BENCH_TWO_CPUS, many_per_p, BENCH_FULL_ONLY,
+			   .args = {{2}}, .nargs = 1)
+RT_BENCH_PN(chan_mpmc_per_pn, "chan/mpmc_per_p_pn", many_per_p, 0, .args = {{1}, {4}}, .nargs = 2)

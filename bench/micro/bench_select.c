@@ -42,8 +42,9 @@ static void not_ready(struct rt *rt, uint64_t n)
 	rt_end(rt);
 	release(k);
 }
-RT_BENCH(select_default, "select/default", 1, BENCH_SAME_CPU, not_ready, .args = {{1}, {2}, {8}, {100}, {1000}},
-		 .nargs = 5)
+RT_BENCH(select_default, "select/default", 1, BENCH_SAME_CPU, not_ready, .args = {{8}}, .nargs = 1)
+RT_BENCH_FLAGS(select_default_more, "select/default", 1, BENCH_SAME_CPU, not_ready, BENCH_FULL_ONLY,
+			   .args = {{1}, {2}, {100}, {1000}}, .nargs = 4)
 
 /* One of them ready; the send that makes it so is part of the figure, as in Go's row. */
 static void one_ready(struct rt *rt, uint64_t n)
@@ -60,7 +61,9 @@ static void one_ready(struct rt *rt, uint64_t n)
 	rt_end(rt);
 	release(k);
 }
-RT_BENCH(select_one, "select/one_ready", 1, BENCH_SAME_CPU, one_ready, .args = {{2}, {8}, {100}, {1000}}, .nargs = 4)
+RT_BENCH(select_one, "select/one_ready", 1, BENCH_SAME_CPU, one_ready, .args = {{8}}, .nargs = 1)
+RT_BENCH_FLAGS(select_one_more, "select/one_ready", 1, BENCH_SAME_CPU, one_ready, BENCH_FULL_ONLY,
+			   .args = {{2}, {100}, {1000}}, .nargs = 3)
 
 /* The same eight as a block. */
 static void block(struct rt *rt, uint64_t n)
@@ -100,7 +103,7 @@ static void all_ready(struct rt *rt, uint64_t n)
 	rt_end(rt);
 	release(8);
 }
-RT_BENCH(select_all, "select/all_ready/8", 1, BENCH_SAME_CPU, all_ready)
+RT_BENCH_FLAGS(select_all, "select/all_ready/8", 1, BENCH_SAME_CPU, all_ready, BENCH_FULL_ONLY)
 
 /* ---- Waiting ------------------------------------------------------------------------------------ */
 
@@ -144,8 +147,11 @@ static void round_trips(struct rt *rt, uint64_t n)
 	rt_end(rt);
 	words_close(chan[0]);
 }
-RT_BENCH(select_wait, "select/wait", 1, BENCH_SAME_CPU, round_trips, .args = {{2}, {8}, {100}, {1000}}, .nargs = 4)
-RT_BENCH(select_wait_p2, "select/wait_p2", 2, BENCH_TWO_CPUS, round_trips, .args = {{2}, {8}}, .nargs = 2)
+RT_BENCH(select_wait, "select/wait", 1, BENCH_SAME_CPU, round_trips, .args = {{2}, {8}}, .nargs = 2)
+RT_BENCH_FLAGS(select_wait_more, "select/wait", 1, BENCH_SAME_CPU, round_trips, BENCH_FULL_ONLY,
+			   .args = {{100}, {1000}}, .nargs = 2)
+RT_BENCH_FLAGS(select_wait_p2, "select/wait_p2", 2, BENCH_TWO_CPUS, round_trips, BENCH_FULL_ONLY,
+			   .args = {{2}, {8}}, .nargs = 2)
 
 /* Two coroutines, each offers on one channel and takes from the other: two selects that meet, per value. */
 static void offer_and_take(struct rt_member *m)
@@ -163,4 +169,4 @@ static void meet(struct rt *rt, uint64_t n)
 		rt_crowd(rt, 2, false, 2 * n, offer_and_take);
 }
 RT_BENCH(select_meet, "select/meet", 1, BENCH_SAME_CPU, meet)
-RT_BENCH(select_meet_p2, "select/meet_p2", 2, BENCH_TWO_CPUS, meet)
+RT_BENCH_FLAGS(select_meet_p2, "select/meet_p2", 2, BENCH_TWO_CPUS, meet, BENCH_FULL_ONLY)

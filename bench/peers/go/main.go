@@ -447,50 +447,52 @@ func chanRing(tokens int) func(*result, int) time.Duration {
 	}
 }
 
-func chanRows(procs int) []row {
+func chanRows(full bool, procs int) []row {
 	var all []row
 	for p := 1; p <= 2 && p <= procs; p++ {
 		suffix := ""
 		if p == 2 {
 			suffix = "_p2"
 		}
-		add := func(name, args string, body func(*result, int) time.Duration) {
-			all = append(all, row{"go/" + name + suffix + args, p, body, 0})
+		add := func(always bool, name, args string, body func(*result, int) time.Duration) {
+			if always || full {
+				all = append(all, row{"go/" + name + suffix + args, p, body, 0})
+			}
 		}
 		for _, c := range []int{0, 1, 8, 128, 1024} {
-			add("chan_stream", fmt.Sprintf("/%d/1/1", c), chanMany(c, 1, 1))
+			add(c == 128, "chan_stream", fmt.Sprintf("/%d/1/1", c), chanMany(c, 1, 1))
 		}
 		for _, c := range []int{0, 1, 128} {
-			add("chan_mpmc", fmt.Sprintf("/%d/4/4", c), chanMany(c, 4, 4))
+			add(c == 128, "chan_mpmc", fmt.Sprintf("/%d/4/4", c), chanMany(c, 4, 4))
 		}
-		add("chan_mpmc", "/128/64/64", chanMany(128, 64, 64))
-		add("chan_fan", "/0/1/1000", chanMany(0, 1, 1000))
-		add("chan_fan", "/0/1000/1", chanMany(0, 1000, 1))
+		add(false, "chan_mpmc", "/128/64/64", chanMany(128, 64, 64))
+		add(false, "chan_mpmc", "/0/1/1000", chanMany(0, 1, 1000))
+		add(false, "chan_mpmc", "/0/1000/1", chanMany(0, 1000, 1))
 		for _, times := range []int{1, 2, 4} {
-			add("chan_mpmc_per_p", fmt.Sprintf("/%d", times), chanManyPerP(times))
+			add(p == 2 && times != 2, "chan_mpmc_per_p", fmt.Sprintf("/%d", times), chanManyPerP(times))
 		}
 		for _, k := range []int{2, 8} {
-			add("select_wait", fmt.Sprintf("/%d", k), selectWait(k))
+			add(p == 1, "select_wait", fmt.Sprintf("/%d", k), selectWait(k))
 		}
-		add("select_meet", "", selectMeet)
-		add("sieve", "/0", sieve(false))
-		add("sieve", "/1", sieve(true))
-		add("chan_ring", "/1", chanRing(1))
-		add("chan_ring", "/100", chanRing(100))
+		add(p == 1, "select_meet", "", selectMeet)
+		add(p == 1, "sieve", "/0", sieve(false))
+		add(false, "sieve", "/1", sieve(true))
+		add(false, "chan_ring", "/1", chanRing(1))
+		add(false, "chan_ring", "/100", chanRing(100))
 		if p == 2 {
 			break
 		}
-		add("chan_pair", "", chanPair)
-		add("chan_try_empty", "", chanTryEmpty)
-		add("chan_recv_closed", "", chanRecvClosed)
-		add("chan_make", "/0", chanMake(0))
-		add("chan_make", "/128", chanMake(128))
+		add(true, "chan_pair", "", chanPair)
+		add(true, "chan_try_empty", "", chanTryEmpty)
+		add(true, "chan_recv_closed", "", chanRecvClosed)
+		add(true, "chan_make", "/0", chanMake(0))
+		add(false, "chan_make", "/128", chanMake(128))
 		for _, k := range []int{1, 2, 8} {
-			add("select_default", fmt.Sprintf("/%d", k), selectDefault(k))
+			add(k == 8, "select_default", fmt.Sprintf("/%d", k), selectDefault(k))
 		}
-		add("select_one_ready", "/2", selectOne(2))
-		add("select_one_ready", "/8", selectOne(8))
-		add("select_all_ready", "/8", selectAll)
+		add(false, "select_one_ready", "/2", selectOne(2))
+		add(true, "select_one_ready", "/8", selectOne(8))
+		add(false, "select_all_ready", "/8", selectAll)
 	}
 	return all
 }
@@ -1101,7 +1103,7 @@ func rows(full bool, procs int) []row {
 		row{"go/value_load", 1, valueLoad, 0},
 		row{"go/value_store", 1, valueStore, 0})
 	all = append(all, mapRows(procs)...)
-	return append(all, chanRows(procs)...)
+	return append(all, chanRows(full, procs)...)
 }
 
 // run grows n until one batch lasts long enough; that batch is the figure.
