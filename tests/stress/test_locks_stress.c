@@ -8,11 +8,12 @@
 
 #include <wend/wend.h>
 
-enum { LOCKS = 3, WORKERS = 24, THREADS = 2, A_WRITER = 1 << 20 };
+enum { LOCKS = 3, WORKERS = 24, THREADS = 2, A_WRITER = 1 << 20, UNITS = 5 };
 
 static wend_mutex mu[LOCKS];
 static wend_rwmutex rw[LOCKS];
-static int in_mutex[LOCKS], in_rw[LOCKS]; /* atomic on purpose: exclusion is what is tested */
+static wend_sem sem[LOCKS] = {WEND_SEM(UNITS), WEND_SEM(UNITS), WEND_SEM(UNITS)};
+static int in_mutex[LOCKS], in_rw[LOCKS], in_sem[LOCKS]; /* atomic on purpose: exclusion is what is tested */
 static uint64_t written[LOCKS][2];        /* plain: the locks order it */
 static wend_waitgroup wg;
 static int stop;
@@ -43,6 +44,20 @@ static void use_mutex(int i, uint64_t *rng, bool coroutine)
 	nap(rng, coroutine);
 	CHECK_EQ(__atomic_fetch_sub(&in_mutex[i], 1, __ATOMIC_RELAXED), 1);
 	wend_mutex_unlock(&mu[i]);
+}
+
+static void use_sem(int i, uint64_t *rng, bool coroutine)
+{
+	int n = 1 + (int)(test_rand(rng) % UNITS);
+
+	if (test_rand(rng) % 4)
+		wend_sem_acquire(&sem[i], n);
+	else if (!wend_sem_try_acquire(&sem[i], n))
+		return;
+	CHECK_LE(__atomic_add_fetch(&in_sem[i], n, __ATOMIC_RELAXED), UNITS);
+	nap(rng, coroutine);
+	__atomic_sub_fetch(&in_sem[i], n, __ATOMIC_RELAXED);
+	wend_sem_release(&sem[i], n);
 }
 
 static void use_as_writer(int i, uint64_t *rng, bool coroutine)
@@ -95,8 +110,12 @@ static void work(uint64_t rng, bool coroutine)
 		/* The first is mostly read, the last mostly written. */
 		bool writes = test_rand(&rng) % 64 < (i == 0 ? 1 : i == 1 ? 8 : 40);
 
-		if (test_rand(&rng) % 4 == 0)
+		uint64_t what = test_rand(&rng) % 8;
+
+		if (what < 2)
 			use_mutex(i, &rng, coroutine);
+		else if (what == 2)
+			use_sem(i, &rng, coroutine);
 		else if (writes)
 			use_as_writer(i, &rng, coroutine);
 		else
@@ -142,6 +161,7 @@ static int everybody(void *arg)
 	for (int i = 0; i < LOCKS; i++) { /* all free, and no reader counted who is gone */
 		CHECK(wend_mutex_trylock(&mu[i]));
 		CHECK(wend_rwmutex_trylock(&rw[i]));
+		CHECK(wend_sem_try_acquire(&sem[i], UNITS));
 		CHECK_EQ(written[i][0], written[i][1]);
 	}
 	test_note("%llu operations", (unsigned long long)operations);
