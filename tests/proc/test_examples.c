@@ -225,6 +225,49 @@ TEST_LIMIT(containers_gives_up, 60)
 	child_free(&c);
 }
 
+/* The failing modes print what was deferred before the fault, then die: text and place. */
+TEST_LIMIT(defer, 60)
+{
+	static const struct {
+		const char *mode, *out, *err;
+	} modes[] = {
+		{"divide", "second deferred\nfirst deferred\n", "panic: runtime error: integer divide by zero\n"},
+		{"panic", "second deferred\nfirst deferred\n", "panic: my error\n"},
+		{"index", "second deferred\nfirst deferred\n", "panic: runtime error: index out of range [5] with length 3\n"},
+		{"nil", "second deferred\nfirst deferred\n",
+		 "panic: runtime error: invalid memory address or nil pointer dereference\n"},
+	};
+	struct child c = run(EXAMPLE("defer"), "ok", NULL);
+
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.out, "x=6\nthird deferred\nsecond deferred\nfirst deferred\n");
+	CHECK_EQ(c.err, "");
+	child_free(&c);
+	for (int i = 0; i < 4; i++) {
+		c = run(EXAMPLE("defer"), modes[i].mode, procs[i % 3]);
+		CHILD_EXITED(&c, 2);
+		CHECK_EQ(c.out, modes[i].out);
+		CHECK_MSG(strncmp(c.err, modes[i].err, strlen(modes[i].err)) == 0, "%s", c.err);
+		CHECK_HAS(c.err, "\n\ncoroutine 1 [running]:\n");
+		CHECK_HAS(c.err, "\nwork(...)\n\t");
+		CHECK_HAS(c.err, "examples/defer.c:");
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(recover, 60)
+{
+	for (int round = 0; round < 6; round++) {
+		struct child c = run(EXAMPLE("recover"), NULL, procs[round % 3]);
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(c.out, "recovered: my error\ncaller goes on\noutside a deferred call: nothing to recover\n"
+						"recovered: second error\n");
+		child_free(&c);
+	}
+}
+
 TEST_LIMIT(million_with_few, 60)
 {
 	struct child c = run(EXAMPLE("million"), "2000", NULL);
@@ -260,6 +303,8 @@ TEST(wrong_arguments_exit_64)
 		{EXAMPLE("million"), "0"},      {EXAMPLE("million"), "-5"},
 		{EXAMPLE("million"), "10x"},    {EXAMPLE("million"), ""},
 		{EXAMPLE("million"), "99999999999999999999"},
+		{EXAMPLE("defer"), NULL},       {EXAMPLE("defer"), "x"},
+		{EXAMPLE("recover"), "x"},
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

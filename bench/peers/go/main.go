@@ -1102,6 +1102,7 @@ func rows(full bool, procs int) []row {
 		row{"go/atomic_cas", 1, atomicCAS, 0},
 		row{"go/value_load", 1, valueLoad, 0},
 		row{"go/value_store", 1, valueStore, 0})
+	all = append(all, panicRows()...)
 	all = append(all, mapRows(procs)...)
 	return append(all, chanRows(full, procs)...)
 }

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Nobody can ever run again: the report names everybody who waits, why, for how long and where. On one P where another
+ * thread would make ThreadSanitizer start one of its own in a forked child, which nothing is proven against. */
+#include "harness/child.h"
+#include "harness/test.h"
+
+#include <pthread.h>
+
+#include <wend/wend.h>
+
+static int call(void *fn)
+{
+	wend_maxprocs(1);
+	(*(void (**)(void))fn)();
+	return 0;
+}
+
+static void run(void *fn)
+{
+	_exit(100 + wend_run(call, fn));
+}
+
+static struct child child_of(void (*fn)(void))
+{
+	return child_call(run, &fn, 15);
+}
+
+#define DEADLOCK "fatal error: all coroutines are asleep - deadlock!\n"
+
+static void begins(const struct child *c, const char *text)
+{
+	CHILD_EXITED(c, 2);
+	CHECK_MSG(strncmp(c->err, text, strlen(text)) == 0, "not with %s, but:\n%s", text, c->err);
+}
+
+/* ---- One for each reason --------------------------------------------------------------------- */
+
+static wend_waitgroup wg;
+static wend_mutex mutex;
+static wend_rwmutex rw;
+static wend_cond cond;
+static wend_sem sem = WEND_SEM(1);
+static int sink;
+
+static void nil_channel(void *unused)
+{
+	(void)unused;
+	wend_chan_send(NULL, &sink);
+	sink++;
+}
+
+static void nil_receive(void *unused)
+{
+	(void)unused;
+	wend_chan_recv(NULL, &sink);
+	sink++;
+}
+
+static void send_full(void *unused)
+{
+	wend_chan *c = wend_chan_make(sizeof(int), 1);
+
+	(void)unused;
+	wend_chan_send(c, &sink);
+	wend_chan_send(c, &sink);
+	sink++;
+}
+
+static void receive_empty(void *unused)
+{
+	(void)unused;
+	wend_chan_recv(wend_chan_make(sizeof(int), 0), &sink);
+	sink++;
+}
+
+static void select_nothing(void *unused)
+{
+	(void)unused;
+	wend_select(NULL, 0, 0);
+	sink++;
+}
+
+static void lock_twice(void *unused)
+{
+	(void)unused;
+	wend_mutex_lock(&mutex);
+	wend_mutex_lock(&mutex);
+	sink++;
+}
+
+static void write_then_read(void *unused)
+{
+	(void)unused;
+	wend_rwmutex_lock(&rw);
+	wend_rwmutex_rlock(&rw);
+	sink++;
+}
+
+static void wait_cond(void *unused)
+{
+	static wend_mutex m;
+
+	(void)unused;
+	wend_mutex_lock(&m);
+	wend_cond_wait(&cond, &m);
+	sink++;
+}
+
+static void acquire_twice(void *unused)
+{
+	(void)unused;
+	wend_sem_acquire(&sem, 1);
+	wend_sem_acquire(&sem, 1);
+	sink++;
+}
+
+static const struct {
+	const char *name, *reason;
+	void (*fn)(void *);
+} waits[] = {
+	{"nil_channel", "chan send (nil chan)", nil_channel},
+	{"nil_receive", "chan receive (nil chan)", nil_receive},
+	{"send_full", "chan send", send_full},
+	{"receive_empty", "chan receive", receive_empty},
+	{"select_nothing", "select (no cases)", select_nothing},
+	{"lock_twice", "sync.Mutex.Lock", lock_twice},
+	{"write_then_read", "sync.RWMutex.RLock", write_then_read},
+	{"wait_cond", "sync.Cond.Wait", wait_cond},
+	{"acquire_twice", "semaphore.Acquire", acquire_twice},
+};
+#define NWAITS (sizeof waits / sizeof *waits)
+
+static void all_wait(void)
+{
+	for (size_t i = 0; i < NWAITS; i++) {
+		wend_attr a = {.name = waits[i].name};
+
+		CHECK_EQ(wend_go_attr(&a, waits[i].fn, NULL), 0);
+	}
+	printf("printed before");
+	wend_waitgroup_add(&wg, 1);
+	wend_waitgroup_wait(&wg);
+	sink++;
+}
+
+/* Head, function that waits and creator of each. */
+TEST(the_report_names_every_coroutine)
+{
+	struct child c = child_of(all_wait);
+	char text[200];
+
+	begins(&c, DEADLOCK "\ncoroutine ");
+	CHECK_EQ(c.out, "printed before");
+	CHECK_HAS(c.err, "\ncoroutine 1 [sync.WaitGroup.Wait]:");
+	CHECK_HAS(c.err, "\nall_wait(...)\n\t");
+	for (size_t i = 0; i < NWAITS; i++) {
+		const char *head, *end, *at;
+
+		snprintf(text, sizeof text, " [%s]: %s, for 0.", waits[i].reason, waits[i].name);
+		head = strstr(c.err, text);
+		CHECK_MSG(head, "%s is not in\n%s", text, c.err);
+		end = strstr(head, "\n\n");
+		snprintf(text, sizeof text, "\n%s(...)\n\t", waits[i].name);
+		at = strstr(head, text);
+		CHECK_MSG(at && (!end || at < end), "%s has no function in\n%s", waits[i].name, head);
+		at = strstr(head, "\ncreated by all_wait in coroutine 1\n\t");
+		CHECK_MSG(at && (!end || at < end), "%s has no creator in\n%s", waits[i].name, head);
+	}
+	child_free(&c);
+}
+
+static void simple(void)
+{
+	wend_select(NULL, 0, 0);
+}
+
+static void locked(void)
+{
+	wend_lock_thread();
+	wend_select(NULL, 0, 0);
+}
+
+TEST(a_locked_coroutine_deadlocks_too)
+{
+	struct child c = child_of(simple);
+
+	begins(&c, DEADLOCK "\ncoroutine 1 [select (no cases)]:");
+	child_free(&c);
+	c = child_of(locked);
+	begins(&c, DEADLOCK "\ncoroutine 1 [select (no cases), locked to thread]:");
+	child_free(&c);
+}
+
+/* A deferred call that blocks for ever while a panic is under way. */
+static void wait_for_ever(void *unused)
+{
+	(void)unused;
+	wend_select(NULL, 0, 0);
+}
+
+static void in_a_panic(void)
+{
+	WEND_DEFERS;
+	wend_defer(wait_for_ever, NULL);
+	wend_panic("held up");
+}
+
+TEST(a_panic_may_end_in_a_deadlock)
+{
+	struct child c = child_of(in_a_panic);
+
+	begins(&c, DEADLOCK "\ncoroutine 1 [select (no cases)]:");
+	CHECK_HAS(c.err, "\nwend_panic(...)\n");
+	child_free(&c);
+}
+
+/* ---- When somebody could still wake one ------------------------------------------------------ */
+
+static void *wakes_later(void *c)
+{
+	int v = 7;
+
+	TEST_SLEEP_MS(200);
+	wend_chan_send(c, &v);
+	return NULL;
+}
+
+static void woken_from_outside(void)
+{
+	wend_chan *c = wend_chan_make(sizeof(int), 0);
+	pthread_t t;
+	int v = 0;
+
+	CHECK(pthread_create(&t, NULL, wakes_later, c) == 0);
+	wend_chan_recv(c, &v);
+	CHECK_EQ(v, 7);
+	pthread_join(t, NULL);
+	printf("woken");
+	fflush(stdout);
+}
+
+TEST(a_thread_that_could_wake_somebody_is_waited_for)
+{
+	struct child c = child_of(woken_from_outside);
+
+	CHILD_EXITED(&c, 100);
+	CHECK_EQ(c.out, "woken");
+	child_free(&c);
+}
