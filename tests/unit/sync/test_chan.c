@@ -12,14 +12,26 @@ WEND_CHAN_TYPE(ints, int);
 
 /* ---- Memory ------------------------------------------------------------------------------------- */
 
+/* What a channel takes: the allocator may hand out a free block that is somewhat larger, but not ten times. */
+static size_t size_of(size_t elem, size_t cap)
+{
+	wend_chan *c[10];
+	size_t least = SIZE_MAX;
+
+	for (int i = 0; i < 10; i++) {
+		c[i] = wend_chan_make(elem, cap);
+		CHECK_EQ(wend_chan_cap(c[i]), (int)cap);
+		if (malloc_usable_size(c[i]) < least)
+			least = malloc_usable_size(c[i]);
+	}
+	for (int i = 0; i < 10; i++)
+		wend_chan_release(c[i]);
+	return least;
+}
+
 CO_TEST(a_buffer_of_nothing_takes_no_memory)
 {
-	wend_chan *unbuffered = wend_chan_make(8, 0), *signals = wend_chan_make(0, 1000000);
-
-	CHECK_EQ(malloc_usable_size(signals), malloc_usable_size(unbuffered));
-	CHECK_EQ(wend_chan_cap(signals), 1000000);
-	wend_chan_release(unbuffered);
-	wend_chan_release(signals);
+	CHECK_EQ(size_of(0, 1000000), size_of(8, 0));
 }
 
 static void answer(void *arg)
