@@ -187,6 +187,24 @@ CO_TEST(a_waiting_writer_holds_new_readers_back)
 	waiting_writer();
 }
 
+/* ---- RLocker --------------------------------------------------------------------------------- */
+
+CO_TEST(an_rlocker_takes_and_releases_read_locks)
+{
+	wend_locker write = wend_rwmutex_locker(&rw), read = wend_rwmutex_rlocker(&rw);
+
+	for (int i = 0; i < 50; i++) {
+		read.lock(read.obj);
+		read.lock(read.obj);
+		CHECK(!wend_rwmutex_trylock(&rw));
+		read.unlock(read.obj);
+		read.unlock(read.obj);
+		write.lock(write.obj);
+		CHECK(!wend_rwmutex_tryrlock(&rw));
+		write.unlock(write.obj);
+	}
+}
+
 /* ---- Misuse ---------------------------------------------------------------------------------- */
 
 static int runlock_unlocked(void *unused)
