@@ -578,6 +578,47 @@ TEST_LIMIT(misuse_panics_in_gos_words, 30)
 	}
 }
 
+static char recovered[64];
+
+static void note_panic(void *unused)
+{
+	const char *text = wend_recover();
+
+	(void)unused;
+	snprintf(recovered, sizeof recovered, "%s", text ? text : "");
+}
+
+static void send_and_recover(void *c)
+{
+	WEND_DEFERS;
+	recovered[0] = 0;
+	wend_defer(note_panic, NULL);
+	wend_chan_send(c, &(int64_t){1});
+}
+
+static void send_waiting_and_recover(void *c)
+{
+	send_and_recover(c);
+	wend_waitgroup_done(&over);
+}
+
+CO_TEST(the_panics_can_be_recovered_and_leave_the_channel_whole)
+{
+	wend_chan *c = wend_chan_make(8, 0);
+	int64_t v = 7;
+
+	start(send_waiting_and_recover, c);
+	parked_become("chan send", 1);
+	wend_chan_close(c);
+	all_over();
+	CHECK_EQ(recovered, "send on closed channel");
+	send_and_recover(c);
+	CHECK_EQ(recovered, "send on closed channel");
+	CHECK(!wend_chan_recv(c, &v));
+	CHECK_EQ(v, 0);
+	wend_chan_release(c);
+}
+
 static int wait_on_nil(void *arg)
 {
 	(void)arg;

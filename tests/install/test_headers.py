@@ -195,10 +195,19 @@ def short_names(compiler):
 	# Functions only: variables and members with these names stay usable.
 	text = """#define WEND_SHORT_NAMES
 #include <wend/wend.h>
-struct s { int go, goexit; };
+struct s { int go, goexit, chan_send; };
 int user(void);
 static void f(int a) { (void)a; }
-int user(void) { int go = 0; struct s s = { 1, 2 }; return go(f, 1) + go + s.go + s.goexit; }
+int user(void)
+{
+	int go = 0;
+	struct s s = { 1, 2, 3 };
+	wend_chan *c = chan_make(sizeof go, 1);
+	chan_send(c, &go);
+	if (!chan_try_recv(c, &go, NULL) || !chan_try_send(c, &go) || !chan_recv(c, &go))
+		chan_close(c);
+	return go(f, 1) + go + s.go + s.goexit + s.chan_send;
+}
 """
 	error = compile_text(compiler, "gnu11" if COMPILERS[compiler] == "c" else "c++17", text,
 			["-Wall", "-Wextra", "-Werror"])
