@@ -341,7 +341,7 @@ static force_inline int write_key(wend_map *m, uint64_t key, enum op op, uint64_
 	}
 	if (unlikely(s.outer))
 		unlock_bucket(s.outer);
-	if (unlikely(atm_load_rlx(&t->next))) /* rlx: sooner or later */
+	if (unlikely(atm_load_acq(&t->next))) /* acq M4 */
 		map_help(&c, t);
 	leave_any(c.mp);
 	if (unlikely(taken.drop))

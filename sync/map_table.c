@@ -18,15 +18,13 @@
 #include "sched/reclaim.h"
 #include "sync/map_table.h"
 
-#ifndef MAP_FIRST
-#define MAP_FIRST 4 /* buckets of the smallest table; at least 2 */
-#endif
+#define MAP_FIRST ATM_SIZE(4, 2) /* buckets of the smallest table; at least 2 */
 #define MAPPED ((size_t)128 << 10) /* bytes from which on memory comes straight from the kernel */
 #define HUGE_PAGE ((size_t)2 << 20)
-#define MOVE_MOST (WEND_MAP_MOVE_MOST / 2) /* for the caller's own bucket, and as much for others */
-#define HELP_ENOUGH 8  /* entries after which a helper stops claiming buckets */
-#define HELP_CLAIM 4   /* buckets claimed together */
-#define HELP_CLAIMS 4
+#define MOVE_MOST ATM_SIZE(WEND_MAP_MOVE_MOST / 2, 1) /* for the caller's own bucket, and as much for others */
+#define HELP_ENOUGH ATM_SIZE(8, 1) /* entries after which a helper stops claiming buckets */
+#define HELP_CLAIM ATM_SIZE(4, 1)  /* buckets claimed together */
+#define HELP_CLAIMS ATM_SIZE(4, 2)
 #define FREE_AT_ONCE 64
 
 struct extra {
@@ -42,6 +40,9 @@ static uint64_t secret[2];
 
 static void make_secret(void)
 {
+#ifdef WEND_ATOMICS_MODEL
+	return; /* the same in each execution */
+#endif
 	const void *random = (const void *)getauxval(AT_RANDOM); /* 16 bytes from the kernel */
 
 	if (getrandom(secret, sizeof secret, GRND_NONBLOCK) != sizeof secret && random)
@@ -296,7 +297,7 @@ static bool put_moved(struct table *to, uint64_t key, uint64_t val)
  * locked. */
 static bool move_some(struct map_call *c, struct table *t, struct bucket *b, unsigned most)
 {
-	struct table *to = atm_load_rlx(&t->next); /* rlx: seen before with acquire */
+	struct table *to = atm_load_rlx(&t->next); /* rlx: set once, and the caller has seen it with acquire */
 	uint64_t meta = atm_load_rlx(&b->meta) | MAP_MOVING; /* rlx: under the lock */
 
 	atm_store_rel(&b->meta, meta); /* before an entry disappears from a line; rel M3 */
