@@ -102,9 +102,9 @@ void foreign_section_begin(void)
 	if (mine.depth++ > 0)
 		return;
 	for (;;) {
-		epoch = atm_load_acq(&wend__epoch.now); /* acq R3 */
+		epoch = atm_load_rlx(&wend__epoch.now); /* rlx: the second look decides */
 		atm_add_sc(&foreign_readers[epoch & 1], 1); /* R5, R1 */
-		if (atm_load_acq(&wend__epoch.now) == epoch) /* R5 */
+		if (atm_load_acq(&wend__epoch.now) == epoch) /* acq R3; R5 */
 			break;
 		atm_add_sc(&foreign_readers[epoch & 1], (uint32_t)-1);
 	}

@@ -92,8 +92,7 @@ static noinline bool load_any(const wend_map *m, uint64_t key, uint64_t *value)
 	return found;
 }
 
-/* A word in the bucket itself, on a coroutine. All else is one call at the end, which begins anew: so the fast way
- * saves no register. */
+/* A word, on a coroutine. All else is one call at the end, which begins anew: so the fast way saves few registers. */
 bool wend_map_load(const wend_map *m, uint64_t key, uint64_t *value)
 {
 	struct m *mp = getm();
@@ -106,20 +105,33 @@ bool wend_map_load(const wend_map *m, uint64_t key, uint64_t *value)
 	if (unlikely(!t || t->keys != WEND_MAP_WORDS))
 		return load_any(m, key, value);
 
-	const struct bucket *b = map_bucket(t, map_hash_word(t, key));
-	uint64_t meta = atm_load_acq(&b->meta); /* acq M1, M3 */
-	unsigned bits = map_match(b, meta, key);
+	uint64_t hash = map_hash_word(t, key);
+	const struct bucket *b = map_bucket(t, hash), *line;
+	uint64_t meta = atm_load_acq(&b->meta), here; /* acq M1, M3 */
 
-	if (likely(bits)) {
-		uint64_t v = atm_load_acq(&b->val[__builtin_ctz(bits)]); /* acq M2 */
-
-		if (unlikely(!version_is(b, meta)))
-			return load_any(m, key, value);
-		leave(mp);
-		*value = v;
-		return true;
+	if (unlikely(meta & MAP_MOVED)) { /* for as long as nobody writes any more */
+		t = atm_load_acq(&t->next); /* acq M4 */
+		b = map_bucket(t, hash);
+		meta = atm_load_acq(&b->meta); /* acq M1, M3 */
 	}
-	if (unlikely(atm_load_rlx(&b->link) || (meta & (MAP_MOVING | MAP_MOVED)))) /* rlx: see look_along */
+	for (line = b, here = meta;; here = atm_load_acq(&line->meta)) { /* acq M1 */
+		unsigned bits = map_match(line, here, key);
+
+		if (likely(bits)) {
+			uint64_t v = atm_load_acq(&line->val[__builtin_ctz(bits)]); /* acq M2 */
+
+			if (unlikely(!version_is(b, meta)))
+				return load_any(m, key, value);
+			leave(mp);
+			*value = v;
+			return true;
+		}
+		line = atm_load_acq(&line->link); /* acq M4 */
+		if (likely(!line))
+			break;
+	}
+	/* rlx: as in look_along; what has begun to move is looked for with patience */
+	if (unlikely((atm_load_rlx(&b->meta) | meta) & (MAP_MOVING | MAP_MOVED)))
 		return load_any(m, key, value);
 	leave(mp);
 	return false;

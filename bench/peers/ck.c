@@ -6,6 +6,7 @@
  * thread, one pair of operations, nothing contended: the cost that everybody pays.
  */
 #include <ck_epoch.h> /* CK first: our short force_inline would change its attributes */
+#include <ck_hp.h>
 #include <ck_pr.h>
 #include <ck_ring.h>
 #include <ck_spinlock.h>
@@ -214,6 +215,35 @@ static void epoch_row(bench *b)
 	PAIRS(b, ok, epoch_pair(&record));
 }
 BENCH_NAMED(ck_epoch, "ck/epoch", .run = epoch_row, .placement = BENCH_SAME_CPU)
+
+static void no_destructor(void *unused)
+{
+	(void)unused;
+}
+
+static bool hazard_pair(ck_hp_record_t *record)
+{
+	ck_hp_set_fence(record, 0, record);
+	ck_hp_clear(record);
+	return true;
+}
+
+static void hazard_row(bench *b)
+{
+	static ck_hp_t hp;
+	static ck_hp_record_t record;
+	static void *pointers[1];
+	static bool ready; /* as above */
+	bool ok = true;
+
+	if (!ready) {
+		ck_hp_init(&hp, 1, 64, no_destructor);
+		ck_hp_register(&hp, &record, pointers);
+		ready = true;
+	}
+	PAIRS(b, ok, hazard_pair(&record));
+}
+BENCH_NAMED(ck_hazard, "ck/hazard", .run = hazard_row, .placement = BENCH_SAME_CPU)
 
 /* ---- ck_pr with the fences that make it sequentially consistent -------------------------------- */
 

@@ -236,6 +236,26 @@ LADDER = [
              [("behind a call", "user/or_called"), ("with its result", "user/or_result"),
               ("libck", "ck/or")]),
     ]),
+    ("Concurrent map", [
+        rung
+        for size, name in (("1000", "1k"), ("1000000", "1M"))
+        for rung in [
+            Rung("map %s %s" % (what, name), "map/%s/%s" % (op, size), None,
+                 [("liburcu lfht", "urcu_lfht/%s/%s" % (op, size)), ("TBB", "tbb_map/%s/%s" % (op, size)),
+                  ("libck ck_ht", "ck_ht/%s/%s" % (op, size)), ("Go sync.Map", "go/map_%s/%s" % (op, size)),
+                  ("Go map, RWMutex", "go/rwmap_%s/%s" % (op, size))])
+            for op, what in (("hit", "load"), ("store", "store"), ("churn", "delete or insert"),
+                             ("insert", "insert, growing"), ("range", "range, per entry"), ("mix90", "90/10"))
+        ] + [
+            Rung("  %s, two P's" % what, "map/%s_p2/%s" % (op, size), None,
+                 [("liburcu lfht", "urcu_lfht/%s_p2/%s/threads:2" % (op, size)),
+                  ("TBB", "tbb_map/%s_p2/%s/threads:2" % (op, size)),
+                  ("libck ck_ht", "ck_ht/%s_p2/%s/threads:2" % (op, size)),
+                  ("Go sync.Map", "go/map_%s_p2/%s" % (op, size)),
+                  ("Go map, RWMutex", "go/rwmap_%s_p2/%s" % (op, size))])
+            for op, what in (("hit", "load"), ("mix90", "90/10"))
+        ] + [Rung("map load %s, strings" % name, "map/hit_text/%s" % size)]
+    ]),
     ("Counters and atomics", [
         Rung("locked add, alone (ref)", "atomics/xadd_private", None,
              [("xchg", "atomics/xchg"),
@@ -252,6 +272,13 @@ LADDER = [
         Rung("  all P's", "counter/add_shared_pn", if_there=True),
         Rung("enter + leave runtime", "runtime/enter_leave"),
         Rung("wend_coroutine_id", "runtime/coroutine_id"),
+        Rung("read section inside the library", "retire/border_section", None,
+             [("border alone", "retire/border_without"), ("libck epoch", "ck/epoch"),
+              ("libck hazard pointer", "ck/hazard"), ("liburcu", "urcu/section")]),
+        Rung("read section, users'", "retire/section"),
+        Rung("malloc, retire, free", "retire/malloc_retire", None,
+             [("malloc + free", "malloc/free"), ("liburcu", "urcu/retire")]),
+        Rung("  two P's", "retire/malloc_retire_p2"),
         Rung("asymmetric fence, light", "atomics/asym_light", None,
              [("heavy", "atomics/asym_heavy"),
               ("heavy, another CPU busy", "atomics/asym_heavy_peer")]),
