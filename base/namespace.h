@@ -78,6 +78,7 @@
 #define map_table_first wend__map_table_first
 #define map_table_free wend__map_table_free
 #define map_table_gone wend__map_table_gone
+#define map_table_retire wend__map_table_retire
 #define counter_add_slow wend__counter_add_slow
 #define counter_sum wend__counter_sum
 #define panic_fault wend__panic_fault

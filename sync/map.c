@@ -358,19 +358,43 @@ static force_inline int write_key(wend_map *m, uint64_t key, enum op op, uint64_
 	leave_any(c.mp);
 	if (unlikely(taken.drop))
 		reclaim_later(taken.drop, taken.what, taken.core);
-	if (unlikely(c.empty)) {
-		reclaim_later(map_table_gone, c.empty, NULL);
-		reclaim_hasten();
-	}
+	if (unlikely(c.empty))
+		map_table_retire(c.empty);
 	return rc;
 }
 
-int wend_map_store(wend_map *m, uint64_t key, uint64_t value)
+static noinline int store_any(wend_map *m, uint64_t key, uint64_t value)
 {
 	uint64_t old;
 	int rc = write_key(m, key, STORE, value, 0, &old, false);
 
 	return rc < 0 ? rc : 0;
+}
+
+/* A word that is there, in the bucket itself: the CAS that locks it also finds that the key still is. All else anew. */
+int wend_map_store(wend_map *m, uint64_t key, uint64_t value)
+{
+	struct m *mp = getm();
+
+	if (unlikely(!mp || !enter_fast(mp)))
+		return store_any(m, key, value);
+
+	struct table *t = atm_load_acq(&m->wend__table); /* acq M4 */
+
+	if (unlikely(!t || t->keys != WEND_MAP_WORDS || t->core || atm_load_rlx(&t->next))) /* rlx: a hint */
+		return store_any(m, key, value);
+
+	struct bucket *b = map_bucket(t, map_hash_word(t, key));
+	uint64_t meta = atm_load_acq(&b->meta); /* acq M1, M3 */
+	unsigned bits = map_match(b, meta, key);
+
+	if (unlikely(!bits || (meta & (MAP_LOCK | MAP_MOVING | MAP_MOVED)) ||
+				 !atm_cas_sc(&b->meta, meta, meta | MAP_LOCK))) /* M5 */
+		return store_any(m, key, value);
+	atm_store_rel(&b->val[__builtin_ctz(bits)], value); /* rel: what the writer did before */
+	atm_store_rel(&b->meta, meta);                      /* rel M5 */
+	leave(mp);
+	return 0;
 }
 
 int wend_map_load_or_store(wend_map *m, uint64_t key, uint64_t value, uint64_t *actual)

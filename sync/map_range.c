@@ -448,8 +448,11 @@ void wend_map_clear(wend_map *m)
 		return;
 	if (t->core)
 		atm_add_sc(&t->core->refs, 1);
+	bool large = t->n >= CLEAR_BUCKETS;
+
 	reclaim_later(cleared_gone, t, t->core);
-	reclaim_hasten();
+	if (large)
+		reclaim_hasten();
 }
 
 int wend_map_init(wend_map *m, const wend_map_config *cfg)

@@ -26,6 +26,7 @@
 #define HELP_CLAIM ATM_SIZE(4, 1)  /* buckets claimed together */
 #define HELP_CLAIMS ATM_SIZE(4, 2)
 #define FREE_AT_ONCE 64
+#define SMALL 512 /* buckets */
 
 struct extra {
 	struct bucket line;
@@ -167,6 +168,16 @@ void map_table_gone(void *table, void *unused)
 		reclaim_later(map_table_gone, t, NULL);
 	else
 		map_table_free(t);
+}
+
+/* Large ones at once if possible, rather than when the next block is full. */
+void map_table_retire(struct table *t)
+{
+	bool large = t->bytes >= MAPPED;
+
+	reclaim_later(map_table_gone, t, NULL);
+	if (large)
+		reclaim_hasten();
 }
 
 noinline struct table *map_table_first(wend_map *m)
@@ -384,13 +395,14 @@ static noinline void resize(struct map_call *c, struct table *t, uint64_t n)
 		map_table_free(to);
 }
 
-/* Between a quarter of an entry and two per bucket nothing happens; a new table begins with one. */
+/* Between a quarter of an entry and two per bucket nothing happens; a new table begins with one, or, while it is small and
+ * moving is what inserting costs, with a half. */
 void map_grow(struct map_call *c, struct table *t)
 {
 	int64_t count = counter_sum(&t->root->count);
 
 	if (count > (int64_t)(2 * t->n))
-		resize(c, t, table_size_for((uint64_t)count / 2 + 1));
+		resize(c, t, table_size_for((uint64_t)count / (t->n < SMALL ? 1 : 2) + 1));
 }
 
 void map_shrink(struct map_call *c, struct table *t)

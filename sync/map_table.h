@@ -145,6 +145,7 @@ void map_key_make(struct map_key *k, const struct table *t, uint64_t key);
 struct table *map_table_first(wend_map *m); /* NULL: no memory */
 void map_table_free(struct table *t);
 void map_table_gone(void *table, void *unused); /* for reclaim_later */
+void map_table_retire(struct table *t);
 bool map_insert(struct table *t, struct bucket *b, struct bucket *line, int i, uint64_t key, uint64_t val);
 uint64_t map_lock(struct bucket *b); /* the former meta; with MOVED it is not locked */
 bool map_move_bucket(struct map_call *c, struct table *t, struct bucket *b);

@@ -248,9 +248,9 @@ LADDER = [
                              ("insert", "insert, growing"), ("range", "range, per entry"), ("mix90", "90/10"))
         ] + [
             Rung("  %s, two P's" % what, "map/%s_p2/%s" % (op, size), None,
-                 [("liburcu lfht", "urcu_lfht/%s_p2/%s/threads:2" % (op, size)),
-                  ("TBB", "tbb_map/%s_p2/%s/threads:2" % (op, size)),
-                  ("libck ck_ht", "ck_ht/%s_p2/%s/threads:2" % (op, size)),
+                 [("liburcu lfht", "urcu_lfht/%s_p2/%s" % (op, size)),
+                  ("TBB", "tbb_map/%s_p2/%s" % (op, size)),
+                  ("libck ck_ht", "ck_ht/%s_p2/%s" % (op, size)),
                   ("Go sync.Map", "go/map_%s_p2/%s" % (op, size)),
                   ("Go map, RWMutex", "go/rwmap_%s_p2/%s" % (op, size))])
             for op, what in (("hit", "load"), ("mix90", "90/10"))
@@ -272,10 +272,10 @@ LADDER = [
         Rung("  all P's", "counter/add_shared_pn", if_there=True),
         Rung("enter + leave runtime", "runtime/enter_leave"),
         Rung("wend_coroutine_id", "runtime/coroutine_id"),
-        Rung("read section inside the library", "retire/border_section", None,
+        Rung("library's read section", "retire/border_section", None,
              [("border alone", "retire/border_without"), ("libck epoch", "ck/epoch"),
               ("libck hazard pointer", "ck/hazard"), ("liburcu", "urcu/section")]),
-        Rung("read section, users'", "retire/section"),
+        Rung("user's read section", "retire/section"),
         Rung("malloc, retire, free", "retire/malloc_retire", None,
              [("malloc + free", "malloc/free"), ("liburcu", "urcu/retire")]),
         Rung("  two P's", "retire/malloc_retire_p2"),
