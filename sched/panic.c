@@ -376,7 +376,14 @@ static noinline void unwind(struct panic *p)
 static __attribute__((noreturn)) void panic(struct panic *p)
 {
 	struct wend__unwind *u = p->home;
+	struct m *mp = getm();
 
+	/* rlx: our own; what is pinned besides users' sections is a callback */
+	if (unlikely(mp && (atm_load_rlx(&mp->in_rt) || mp->pins > mp->sections))) {
+		p->note = "[in a callback that the library runs: what it holds could not be released, nothing is recovered]\n";
+		p->link = u->panic;
+		die_of(p);
+	}
 	if (unlikely(u->texts) && !u->panic)
 		drop_texts(u, p->text);
 	p->link = u->panic;

@@ -30,7 +30,11 @@ static int panics(void)
 	int r = 4;
 
 	WEND_DEFERS_RETURN(r);
+#ifdef __cplusplus
+	WEND_DEFER([&r](int n) { add_if_recovered(&r, n); }, 3);
+#else
 	WEND_DEFER(add_if_recovered, &r, 3);
+#endif
 	wend_panic("recovered");
 }
 WEND_MAIN(argc, argv)

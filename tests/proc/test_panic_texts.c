@@ -510,6 +510,20 @@ TEST(an_index_out_of_range)
 	dies(index_out_of_range, "", "panic: runtime error: index out of range [5] with length 3\n\n");
 }
 
+/* The library holds things while it runs a callback. */
+static void in_a_callback(void)
+{
+	WEND_DEFERS;
+	wend_defer(recover_quietly, NULL);
+	wend_retire((void *)"in a callback", panics);
+	wend_retire_barrier();
+}
+
+TEST(a_panic_in_a_callback_is_not_recovered)
+{
+	dies(in_a_callback, "", "panic: in a callback\n[in a callback that the library runs: ");
+}
+
 /* The main function returns while another coroutine dies: the report is not cut off. */
 static void dying(void *unused)
 {
