@@ -19,12 +19,17 @@ static wend_chan *make(size_t size, size_t cap)
 	return made;
 }
 
-static void begin(int nprocs, size_t cap0, size_t cap1)
+static void begin_as(int nprocs, unsigned flags, size_t cap0, size_t cap1)
 {
-	threads_begin(nprocs, 0);
+	threads_begin(nprocs, flags);
 	model_name(work, sizeof work, "work");
 	c[0] = make(8, cap0);
 	c[1] = make(8, cap1);
+}
+
+static void begin(int nprocs, size_t cap0, size_t cap1)
+{
+	begin_as(nprocs, 0, cap0, cap1);
 }
 
 static void end(void)
@@ -243,6 +248,16 @@ MODEL_TEST(a_claimed_select_is_left_to_its_claimer, .cover = 3)
 	MODEL_CHECK_EQ(atm_load_rlx(&work[first]), 1);
 	end();
 	model_cover((int)first);
+}
+
+/* Whoever parks gives its P away and goes on on another. */
+MODEL_TEST(selects_and_sends_go_on_on_other_p)
+{
+	begin_as(2, THREADS_MIGRATE, 0, 0);
+	co_go(send_to, (void *)0);
+	co_go(send_to, (void *)1);
+	MODEL_CHECK_EQ(receive_either() + receive_either(), 1);
+	end();
 }
 
 static void select_then_plain(void *arg)
