@@ -182,21 +182,27 @@ void map_table_retire(struct table *t)
 
 noinline struct table *map_table_first(wend_map *m)
 {
-	struct table *t;
+	struct table *t, *other;
 
 	if (atm_load_rlx(&m->wend__seed) == 0) /* rlx: the CAS decides */
 		atm_cas_sc(&m->wend__seed, 0, fresh_seed());
 	t = table_make(m, NULL, MAP_FIRST);
-	if (t) {
-		t->root = calloc(1, sizeof *t->root);
-		if (t->root) {
-			make_mix(t, atm_load_acq(&m->wend__seed));
-			if (atm_cas_sc(&m->wend__table, NULL, t)) /* M4 */
-				return t;
-			free(t->root);
+	if (!t)
+		return atm_load_acq(&m->wend__table); /* acq M4: another's */
+	t->root = calloc(1, sizeof *t->root);
+	if (t->root) {
+		make_mix(t, atm_load_acq(&m->wend__seed));
+		while (!atm_cas_sc(&m->wend__table, NULL, t)) { /* M4 */
+			other = atm_load_acq(&m->wend__table); /* acq M4 */
+			if (other) {
+				free(t->root);
+				map_table_free(t);
+				return other;
+			} /* else another's was there, and has been cleared since */
 		}
-		map_table_free(t);
+		return t;
 	}
+	map_table_free(t);
 	return atm_load_acq(&m->wend__table); /* acq M4: another's */
 }
 

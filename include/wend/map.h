@@ -26,6 +26,9 @@
  * know by other means that it stays.) swap and load_and_delete with a place for the old value hand it over: destroy is not
  * called. As others may still have it borrowed, free it by wend_map_retire. Storing the very word that is
  * there destroys nothing. destroy runs like a callback of wend_retire: it may call what does not block.
+ * What was replaced, deleted or cleared shortly before wend_map_free may be destroyed after it has returned, a large cleared
+ * map's values in many portions, which one wend_retire_barrier does not wait for: arg must stay valid until then, at most
+ * until the runtime has ended with no foreign thread in a section.
  */
 #ifndef WEND_MAP_H
 #define WEND_MAP_H

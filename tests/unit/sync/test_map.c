@@ -420,6 +420,28 @@ CO_TEST(values_are_destroyed_once_and_by_the_right_one)
 	}
 }
 
+/* The first table of an empty map may be another's, and be cleared before it is seen: that is not a lack of memory. */
+static void *store_and_clear(void *unused)
+{
+	for (int i = 0; i < 60000; i++) {
+		CHECK_EQ(wend_map_store(&m, 1, 1), 0);
+		wend_map_clear(&m);
+	}
+	return unused;
+}
+
+TEST(a_clear_is_no_lack_of_memory)
+{
+	pthread_t thread[3];
+
+	map_make(&m, 0, NULL, NULL);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(pthread_create(&thread[i], NULL, store_and_clear, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(pthread_join(thread[i], NULL), 0);
+	wend_map_free(&m);
+}
+
 static int stage;
 
 static void *hold_section(void *unused)
