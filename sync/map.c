@@ -232,8 +232,7 @@ static noinline struct node *node_make(const struct map_key *k, uint64_t value)
 		return NULL;
 	atm_store_rlx(&node->value, value); /* rlx: published with the entry */
 	node->len = k->len;
-	if (k->len) /* no bytes may be nowhere */
-		memcpy(node->bytes, k->data, k->len);
+	memcpy(node->bytes, k->data, k->len);
 	node->bytes[k->len] = 0;
 	return node;
 }

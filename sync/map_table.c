@@ -87,7 +87,7 @@ void map_key_make(struct map_key *k, const struct table *t, uint64_t key)
 	} else {
 		const wend_bytes *bytes = (const wend_bytes *)(uintptr_t)key;
 
-		k->data = bytes->data;
+		k->data = bytes->len ? bytes->data : ""; /* no bytes may be nowhere */
 		k->len = bytes->len;
 	}
 	if (core->cfg.hash)
