@@ -265,10 +265,16 @@ static void deep_frames(int n)
 	deep_frames(n - 1);
 }
 
-static void deep(void *unused)
+static void over(void *wg)
+{
+	wend_waitgroup_done(wg);
+}
+
+static void deep(void *wg)
 {
 	WEND_DEFERS;
-	wend_defer(recovers, unused);
+	wend_defer(over, wg);
+	wend_defer(recovers, NULL);
 	deep_frames(999);
 }
 
@@ -277,10 +283,9 @@ CO_TEST(panic_far_down)
 	wend_attr big = {.stack_size = 4 << 20};
 	wend_waitgroup wg = WEND_ZERO;
 
-	(void)wg;
-	CHECK_EQ(wend_go_attr(&big, deep, NULL), 0);
-	while (wend_num_coroutines() > 1)
-		wend_yield();
+	wend_waitgroup_add(&wg, 1);
+	CHECK_EQ(wend_go_attr(&big, deep, &wg), 0);
+	wend_waitgroup_wait(&wg);
 	CHECK_EQ(nseen, 1000);
 	CHECK_EQ(story, "recovered: far down");
 }
