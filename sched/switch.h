@@ -85,7 +85,7 @@ SWITCH void g0_switch(struct m *mp, struct g *next)
 static force_inline void prefetch_g(const void *gp)
 {
 	prefetch(gp);
-	prefetch((const char *)gp + 64);
+	prefetch((const void *)((uintptr_t)gp + 64)); /* as a number: a slot never used may hold anything */
 }
 
 /* A long ring is cold: the control block of the seventh from here, which brings its page's translation, too,
