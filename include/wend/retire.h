@@ -35,7 +35,8 @@ WEND_API void wend_section_end(void);
 /* Calls fn(ptr) once, when all sections that are open now have ended. The object belongs to the library until then.
  * fn runs on a coroutine that retires, or on a thread of the runtime; it may retire and call
  * what does not block; parking there is fatal. Objects are retired in batches: expect milliseconds, and no order among
- * them; what is left runs when the runtime ends.
+ * them; what is left runs when the runtime ends, but for what a foreign thread that stays in a section still holds up
+ * 50 ms later.
  * Cannot fail. O(1), plus at most 126 callbacks. Blocks the thread only while 65,536 objects of the process wait
  * because somebody stays in a section (never inside a section or a callback), or when there is no memory for
  * a batch. */

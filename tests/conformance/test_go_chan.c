@@ -2,35 +2,9 @@
  *
  * Go's rules for channels: the behaviours of test/chan, closedchan, chancap and runtime/chan_test, one by one. */
 #include <pthread.h>
-#include <stdint.h>
 
-#include "base/compiler.h"
+#include "conformance/channels.h"
 #include "harness/child.h"
-#include "harness/parked.h"
-#include "harness/test.h"
-
-/* ThreadSanitizer's fibers are dear. */
-#ifdef WEND_TSAN
-#define MANY 1000
-#else
-#define MANY 10000
-#endif
-
-WEND_CHAN_TYPE(ints, int);
-WEND_CHAN_TYPE(longs, int64_t);
-
-static wend_waitgroup over;
-
-static void start(void (*fn)(void *), void *arg)
-{
-	wend_waitgroup_add(&over, 1);
-	CHECK_EQ(wend_go(fn, arg), 0);
-}
-
-static void all_over(void)
-{
-	wend_waitgroup_wait(&over);
-}
 
 /* Others get the CPU often enough that whatever can go on does. */
 static void let_run(void)

@@ -3,35 +3,9 @@
  * Go's rules for select: test/chan's doubleselect, select to select8 and chanlinear, runtime/chan_test's
  * selects, and the block's control flow. */
 #include <pthread.h>
-#include <stdint.h>
 
-#include "base/compiler.h"
+#include "conformance/channels.h"
 #include "harness/child.h"
-#include "harness/parked.h"
-#include "harness/test.h"
-
-/* ThreadSanitizer's fibers are dear. */
-#ifdef WEND_TSAN
-#define MANY 1000
-#else
-#define MANY 10000
-#endif
-
-WEND_CHAN_TYPE(ints, int);
-WEND_CHAN_TYPE(longs, int64_t);
-
-static wend_waitgroup over;
-
-static void start(void (*fn)(void *), void *arg)
-{
-	wend_waitgroup_add(&over, 1);
-	CHECK_EQ(wend_go(fn, arg), 0);
-}
-
-static void all_over(void)
-{
-	wend_waitgroup_wait(&over);
-}
 
 /* ---- What is chosen, what blocks ---------------------------------------------------------------- */
 
