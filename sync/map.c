@@ -41,14 +41,15 @@ static noinline enum look look_along(const struct table *t, const struct bucket 
 			int i = __builtin_ctz(bits);
 			uint64_t v = atm_load_acq(&line->val[i]); /* acq M2 */
 
+			/* Or what is about to be published would be found now, and missed by the next who looks. */
+			if (!version_is(b, meta))
+				return RETRY;
 			if (t->keys != WEND_MAP_WORDS) {
 				const struct node *node = (const struct node *)(uintptr_t)v;
 
 				if (!same_key(t->core, node, k))
 					continue;
 				v = atm_load_acq(&node->value); /* acq: what its writer did before */
-			} else if (!version_is(b, meta)) {
-				return RETRY;
 			}
 			*value = v;
 			return FOUND;

@@ -127,7 +127,9 @@ void *__wrap_malloc(size_t size)
 
 void *__wrap_aligned_alloc(size_t align, size_t size)
 {
-	return model.running ? take(align, size, __builtin_return_address(0)) : __real_aligned_alloc(align, size);
+	if (!model.running)
+		return __real_aligned_alloc(align, size);
+	return no_memory ? NULL : take(align, size, __builtin_return_address(0));
 }
 
 int __wrap_posix_memalign(void **p, size_t align, size_t size)
@@ -142,7 +144,7 @@ void *__wrap_calloc(size_t n, size_t size)
 {
 	if (!model.running)
 		return __real_calloc(n, size);
-	return memset(take(ALIGN, n * size, __builtin_return_address(0)), 0, n * size);
+	return no_memory ? NULL : memset(take(ALIGN, n * size, __builtin_return_address(0)), 0, n * size);
 }
 
 void *__wrap_realloc(void *p, size_t size)

@@ -141,7 +141,7 @@ void model_thread_local(void **word);
 /* Is p on a stack that tests bring along? Plain accesses there are not compared. */
 void model_stacks(bool (*fn)(const void *p));
 
-/* From now on malloc fails (or works again). */
+/* From now on malloc, calloc and aligned_alloc fail (or work again). */
 void model_no_memory(bool on);
 
 /* Called for each block of memory that the execution allocates. */

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The concurrent map's memory under the model checker: keys of strings and bytes and keys that collide, whose entries are
+ * freed; values that it destroys, under readers, rangers and foreign threads; allocations that fail. Keys and values
+ * are the checker's memory: it notices what is used after its end, or freed twice. */
+#include "model/threads.h"
+
+#include "model/map_cells.h"
+
+#include "wend/retire.h"
+
+/* ---- Keys that are not words ----------------------------------------------------------------------- */
+
+static uint64_t one_hash(const void *data, size_t len, void *arg)
+{
+	return 42;
+}
+
+static bool same_bytes(const void *a, size_t alen, const void *b, size_t blen, void *arg)
+{
+	return alen == blen && memcmp(a, b, alen) == 0;
+}
+
+static const wend_map_config strings = {.keys = WEND_MAP_STRINGS}, bytes = {.keys = WEND_MAP_BYTES};
+static const wend_map_config collide = {.keys = WEND_MAP_BYTES, .hash = one_hash, .equal = same_bytes};
+
+static void delete_and_store(void *unused)
+{
+	act(DELETE, 0, 0);
+	act(STORE, 0, 3);
+	reclaim_hasten(); /* the entry is freed as soon as no reader is left */
+}
+
+MODEL_TEST(a_string_under_its_readers, .leaks = true, .weight = 0.75)
+{
+	begin_with(2, THREADS_BORDER, &strings);
+	act(STORE, 0, 1);
+	co_go(delete_and_store, NULL);
+	load_twice(NULL);
+	end();
+}
+
+MODEL_TEST(bytes_in_one_bucket, .leaks = true, .weight = 0.5)
+{
+	begin_with(3, 0, &bytes);
+	act(STORE, 0, 1);
+	co_go(swap_and_delete, NULL);
+	co_go(insert_and_cas, NULL);
+	load_twice(NULL);
+	end();
+}
+
+static void grow(void *unused)
+{
+	put(key_in(is_upper(watched), 3));
+	put(key_in(!is_upper(watched), 0));
+}
+
+MODEL_TEST(a_string_while_the_map_grows, .leaks = true, .weight = 0.75)
+{
+	begin_with(2, 0, &strings);
+	act(STORE, 0, 1);
+	fill_bucket(3);
+	co_go(grow, NULL);
+	swap_and_load(NULL);
+	end();
+}
+
+/* One bucket has them all, more than a call moves; its writers look in both tables. */
+static void put_another(void *unused)
+{
+	put(key_in(is_upper(watched), 4));
+}
+
+MODEL_TEST(a_key_that_collides_with_all_others, .leaks = true, .weight = 0.75)
+{
+	begin_with(2, 0, &collide);
+	fill_bucket(3);
+	act(STORE, 0, 1);
+	put(key_in(is_upper(watched), 3));
+	co_go(put_another, NULL);
+	swap_and_delete(NULL);
+	end();
+}
+
+/* ---- Values that the map destroys -------------------------------------------------------------------- */
+
+enum { THINGS = 8 };
+
+struct thing {
+	atm_u32 number;
+};
+
+static int destroyed[THINGS];
+
+static void destroy(uint64_t value, void *arg)
+{
+	struct thing *t = (struct thing *)(uintptr_t)value;
+
+	MODEL_CHECK(arg == destroyed);
+	destroyed[atm_load_rlx(&t->number)]++;
+	free(t);
+}
+
+static const wend_map_config owner = {.destroy = destroy, .arg = destroyed};
+static const wend_map_config owner_of_strings = {.keys = WEND_MAP_STRINGS, .destroy = destroy, .arg = destroyed};
+
+static uint64_t make(uint32_t number)
+{
+	struct thing *t = calloc(1, sizeof *t);
+
+	atm_store_rlx(&t->number, number);
+	return WEND_WORD(t);
+}
+
+static void look_at(uint64_t value)
+{
+	MODEL_CHECK(atm_load_rlx(&((struct thing *)(uintptr_t)value)->number) < THINGS);
+}
+
+static void begin_owner(int threads, const wend_map_config *cfg)
+{
+	memset(destroyed, 0, sizeof destroyed);
+	reclaim_forget();
+	threads_begin(threads, THREADS_BORDER);
+	m = (wend_map)WEND_ZERO;
+	model_name(&m, sizeof m, "map");
+	MODEL_CHECK_EQ(wend_map_init(&m, cfg), 0);
+	watched = key_of(7);
+	MODEL_CHECK_EQ(wend_map_store(&m, watched, make(0)), 0);
+}
+
+/* The map is freed at once, with what was retired still on its way. */
+static void end_owner(int things)
+{
+	threads_join();
+	wend_map_free(&m);
+	reclaim_end();
+	for (int i = 0; i < THINGS; i++)
+		MODEL_CHECK_EQ(destroyed[i], i < things);
+}
+
+static void replace_and_delete(void *unused)
+{
+	MODEL_CHECK_EQ(wend_map_store(&m, watched, make(1)), 0);
+	MODEL_CHECK(wend_map_delete(&m, watched));
+	reclaim_hasten();
+}
+
+static void look_in_a_section(void *unused)
+{
+	uint64_t v;
+
+	wend_section_begin();
+	if (wend_map_load(&m, watched, &v)) {
+		wend_map_delete(&m, key_of(2)); /* another call comes in and goes out */
+		look_at(v);
+	}
+	wend_section_end();
+}
+
+MODEL_TEST(a_section_keeps_the_value_it_loaded, .leaks = true, .weight = 0.75)
+{
+	begin_owner(2, &owner);
+	co_go(replace_and_delete, NULL);
+	look_in_a_section(NULL);
+	end_owner(2);
+}
+
+MODEL_TEST(a_foreign_section_keeps_the_value_it_loaded, .leaks = true, .weight = 0.5)
+{
+	begin_owner(2, &owner);
+	foreign_go(look_in_a_section, NULL);
+	replace_and_delete(NULL);
+	end_owner(2);
+}
+
+static void swap_and_retire(void *unused)
+{
+	uint64_t old;
+
+	if (wend_map_swap(&m, watched, make(1), &old) == 1)
+		wend_map_retire(&m, old);
+	reclaim_hasten();
+}
+
+MODEL_TEST(a_value_handed_over_is_retired, .leaks = true, .weight = 0.25)
+{
+	begin_owner(2, &owner);
+	co_go(swap_and_retire, NULL);
+	look_in_a_section(NULL);
+	end_owner(2);
+}
+
+static bool look_at_both(uint64_t key, uint64_t value, void *n)
+{
+	uint64_t v;
+
+	++*(int *)n;
+	wend_map_load(&m, watched, &v); /* time passes: no section protects the callback */
+	look_at(value);
+	if (atm_load_rlx(&m.wend__core) && key != 7)
+		MODEL_CHECK_EQ(strcmp((const char *)(uintptr_t)key, "key7"), 0);
+	return true;
+}
+
+static void range_over_all(void *unused)
+{
+	int n = 0;
+
+	MODEL_CHECK_EQ(wend_map_range(&m, look_at_both, &n), 0);
+	MODEL_CHECK(n <= 1);
+}
+
+MODEL_TEST(range_holds_the_value_it_gave, .leaks = true, .weight = 0.75)
+{
+	begin_owner(2, &owner);
+	co_go(replace_and_delete, NULL);
+	range_over_all(NULL);
+	end_owner(2);
+}
+
+MODEL_TEST(range_holds_the_string_it_gave, .leaks = true, .weight = 0.75)
+{
+	begin_owner(2, &owner_of_strings);
+	co_go(replace_and_delete, NULL);
+	range_over_all(NULL);
+	end_owner(2);
+}
+
+/* The later ranger holds what the earlier one does not, and the other way round. */
+MODEL_TEST(two_rangers_hold_what_each_may_have, .leaks = true, .weight = 0.5)
+{
+	begin_owner(3, &owner);
+	co_go(replace_and_delete, NULL);
+	co_go(range_over_all, NULL);
+	range_over_all(NULL);
+	end_owner(2);
+}
+
+static void clear_and_store(void *unused)
+{
+	wend_map_clear(&m);
+	MODEL_CHECK_EQ(wend_map_store(&m, watched, make(1)), 0);
+	reclaim_hasten();
+}
+
+MODEL_TEST(a_cleared_value_under_its_readers, .leaks = true, .weight = 0.5)
+{
+	begin_owner(3, &owner_of_strings);
+	co_go(clear_and_store, NULL);
+	co_go(range_over_all, NULL);
+	look_in_a_section(NULL);
+	end_owner(2);
+}
+
+/* ---- Memory runs out --------------------------------------------------------------------------------- */
+
+static void store_without_memory(void *unused)
+{
+	model_no_memory(true);
+	act(STORE, 0, 2);
+	act(INSERT, 0, 3);
+	model_no_memory(false);
+}
+
+/* Neither the first table nor an entry of a string. */
+MODEL_TEST(no_memory_for_the_first_entry, .leaks = true, .weight = 0.25)
+{
+	bool text = model_choose(2);
+
+	begin_with(2, 0, text ? &strings : NULL);
+	if (!text)
+		wend_map_free(&m);
+	may_fail = true;
+	co_go(store_without_memory, NULL);
+	swap_and_delete(NULL);
+	end();
+}
+
+/* A bucket's lines are full, those of the table given out, and a larger table is not to be had. */
+static size_t exhaust(void)
+{
+	size_t n = 0;
+
+	model_no_memory(true);
+	while (wend_map_store(&m, key_in(is_upper(watched), (int)n), 9) == 0)
+		n++;
+	model_no_memory(false);
+	return n;
+}
+
+static void make_room(void *unused)
+{
+	MODEL_CHECK(wend_map_delete(&m, key_in(is_upper(watched), 0)));
+	act(LOAD, 0, 0);
+}
+
+MODEL_TEST(no_memory_for_a_line, .leaks = true, .weight = 0.5, .cover = 6)
+{
+	begin(2);
+
+	size_t n = exhaust();
+
+	may_fail = true;
+	co_go(make_room, NULL);
+	store_without_memory(NULL);
+	threads_join();
+	model_cover(history.op[0].op == NOTHING ? 1 : 2);
+	MODEL_CHECK_EQ(wend_map_len(&m), n - 1 + (history.op[1].op != NOTHING || history.op[0].op != NOTHING));
+	end();
+}
+
+/* The move comes to a halt in the middle and goes on when there is memory again. */
+static void grow_without_memory(void *unused)
+{
+	uint64_t key = key_in(is_upper(watched), 3);
+
+	model_no_memory(true);
+	(void)!wend_map_swap(&m, key, 9, NULL);
+	model_no_memory(false);
+	put(key);
+}
+
+MODEL_TEST(no_memory_while_entries_move, .leaks = true, .weight = 0.75)
+{
+	uint64_t v;
+
+	begin(2);
+	act(STORE, 0, 1);
+	fill_bucket(4);
+	may_fail = true;
+	co_go(grow_without_memory, NULL);
+	swap_and_load(NULL);
+	threads_join();
+	for (int i = 0; i < 4; i++)
+		MODEL_CHECK(wend_map_load(&m, key_in(is_upper(watched), i), &v) && v == 9);
+	end();
+}
