@@ -13,12 +13,13 @@ export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
 export MODEL_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test quick model mutants bench install clean help setup-build setup-test setup-bench
+.PHONY: all lib test quick model mutants bench bench-save install clean help
+.PHONY: setup-build setup-test setup-bench setup-report
 
 all: setup-build ## library, examples and tests, release build, into build/
 	@$(MAKE) --no-print-directory lib
 
-setup-build setup-test setup-bench:
+setup-build setup-test setup-bench setup-report:
 	@scripts/setup $(@:setup-%=%)
 
 lib:
@@ -45,6 +46,9 @@ bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=
 	@$(MAKE) --no-print-directory lib
 	@scripts/bench
 
+bench-save: setup-report ## keep the last whole run under results/machines
+	@scripts/results save
+
 install: all ## install the release build; PREFIX=/usr/local DESTDIR=
 	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
@@ -53,4 +57,4 @@ clean: ## remove every build folder
 	rm -rf build build-*/
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-19s %s\n", $$1, $$2 }'

@@ -6,12 +6,14 @@
 
 #ifdef BENCH_WITH_WEND
 #include "bench/facts.h"
+#include "bench/topology.h"
 #endif
 
 int main(int argc, char **argv)
 {
 #ifdef BENCH_WITH_WEND
 	library_facts();
+	topology_fact();
 #endif
 	return bench_main(argc, argv);
 }

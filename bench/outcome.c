@@ -105,6 +105,28 @@ static void write_times(const struct outcome *out, struct json *j, int threads, 
 	json_int(j, "maxrss_kb", out->maxrss_kb);
 }
 
+/* Eight groups an octave are as fine as a curve shows: the value of a group's first bucket, and how many
+ * samples the group has. */
+static void write_buckets(const struct hist *lat, struct json *j)
+{
+	enum { COARSE = HIST_SUB / 8 };
+
+	json_open(j, "hist", '[');
+	for (unsigned i = 0; i < HIST_BUCKETS; i += COARSE) {
+		uint64_t n = 0;
+
+		for (unsigned k = i; k < i + COARSE; k++)
+			n += lat->bucket[k];
+		if (!n)
+			continue;
+		json_open(j, NULL, '[');
+		json_int(j, NULL, (int64_t)hist_value(i));
+		json_int(j, NULL, (int64_t)n);
+		json_close(j, ']');
+	}
+	json_close(j, ']');
+}
+
 static void write_latency(const struct hist *lat, struct json *j)
 {
 	json_open(j, "lat", '{');
@@ -117,6 +139,7 @@ static void write_latency(const struct hist *lat, struct json *j)
 			json_real(j, outcome_quantile_name[i], v);
 	}
 	json_int(j, "max", (int64_t)lat->max);
+	write_buckets(lat, j);
 	json_close(j, '}');
 }
 

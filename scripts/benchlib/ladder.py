@@ -283,6 +283,11 @@ LADDER = [
              [("heavy", "atomics/asym_heavy"),
               ("heavy, another CPU busy", "atomics/asym_heavy_peer")]),
     ]),
+    ("The machine itself", [
+        Rung("reading the clock", "machine/clock"),
+        Rung("entering the kernel", "machine/syscall"),
+        Rung("a spinner is late, p99", "machine/jitter", None, (), "lat.p99"),
+    ]),
 ]
 
 

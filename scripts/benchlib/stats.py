@@ -46,10 +46,13 @@ def interval(values, seed=1):
         return values[0], values[0]
     if n < ENOUGH:
         return _student(values)
+    ordered, k = sorted(values), _rank(n)
+    if k == 0:
+        # No resampled median lies outside the smallest and the greatest.
+        return ordered[0], ordered[-1]
     rng = random.Random(seed)
     medians = sorted(median([values[rng.randrange(n)] for _ in range(n)])
                      for _ in range(RESAMPLES))
-    ordered, k = sorted(values), _rank(n)
     return (min(ordered[k], medians[int(RESAMPLES * 0.025)]),
             max(ordered[n - 1 - k], medians[int(RESAMPLES * 0.975)]))
 

@@ -136,8 +136,23 @@ class Latency(unittest.TestCase):
     def test_no_quantile_without_samples_beyond_it(self):
         _, rows, _, _ = run("lat/few")
         lat = rows["lat/few"]["lat"]
-        self.assertEqual(sorted(lat), ["max", "mean", "n", "p50", "p90"])
+        self.assertEqual(sorted(lat), ["hist", "max", "mean", "n", "p50", "p90"])
         self.assertEqual(lat["max"], 100)
+
+    def test_histogram_has_every_sample_once(self):
+        _, rows, _, _ = run("lat/spread")
+        lat = rows["lat/spread"]["lat"]
+        self.assertEqual(sum(n for _, n in lat["hist"]), lat["n"])
+        values = [v for v, _ in lat["hist"]]
+        self.assertEqual(values, sorted(set(values)))
+        seen = 0
+        for i, (value, n) in enumerate(lat["hist"]):
+            seen += n
+            if seen > lat["n"] / 2:
+                # The group that holds the middle sample.
+                self.assertLessEqual(value, lat["p50"] * 1.016)
+                self.assertGreater(lat["hist"][i + 1][0] * 1.016, lat["p50"])
+                break
 
 
 class Ends(unittest.TestCase):

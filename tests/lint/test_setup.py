@@ -72,13 +72,13 @@ def each_package_is_listed_once_with_group_and_reason():
 	assert len(names) == len(set(names)), "listed twice: %s" % [n for n in names if names.count(n) > 1]
 	for row in rows:
 		assert len(row) == 3 and len(row[2]) > 8, row
-		assert set(row[1].split(":")[0].split(",")) <= {"build", "test", "bench", "optional"}, row
+		assert set(row[1].split(":")[0].split(",")) <= {"build", "test", "bench", "report", "optional"}, row
 
 
 @tap.case
 def nothing_missing_needs_no_apt():
-	for group in ("build", "test", "bench"):
-		status, _, err, calls = run(group, of("build", "test", "bench", "optional"), root=False)
+	for group in ("build", "test", "bench", "report"):
+		status, _, err, calls = run(group, of("build", "test", "bench", "report", "optional"), root=False)
 		assert (status, err, calls) == (0, "", []), (group, status, err, calls)
 
 
@@ -109,6 +109,12 @@ def each_group_brings_the_build_packages_and_its_own():
 		wanted = set(of("build", group))
 		got = set(calls[1].split()) & {r[0] for r in table()}
 		assert got == wanted, (group, got ^ wanted)
+
+
+@tap.case
+def a_report_needs_no_compiler():
+	_, _, _, calls = run("report", [])
+	assert set(calls[1].split()) & {r[0] for r in table()} == set(of("report")), calls
 
 
 @tap.case
