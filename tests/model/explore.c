@@ -5,7 +5,8 @@
  * and said how to repeat.
  *
  * Environment: MODEL_SECONDS for one test (default 0.4); MODEL_SEED (else WEND_SEED) and MODEL_EXEC=tso:17
- * repeat one random execution; MODEL_REPLAY=tso:0*12.1 follows a list of decisions.
+ * repeat one random execution; MODEL_REPLAY=tso:0*12.1 follows a list of decisions. MODEL_MEMORY=weak (or tso): that
+ * mode alone. MODEL_BRIEF: is there a failure? It is not shortened, and outcomes that never happened are none.
  */
 #include "model/engine.h"
 
@@ -17,6 +18,11 @@
 static const char *memory_name(unsigned memory)
 {
 	return memory == MODEL_TSO ? "tso" : "weak";
+}
+
+static bool brief(void)
+{
+	return getenv("MODEL_BRIEF");
 }
 
 /* ---- Faults of the tested code ---------------------------------------------------------------------- */
@@ -161,6 +167,11 @@ static void report(const char *name, const char *how, struct model_result *resul
 	int before;
 
 	result->failed = true;
+	snprintf(result->message, sizeof result->message, "%s", model.message);
+	if (brief() && !result->quiet)
+		printf("# %s (%s): %s\n", name, memory_name(model.memory), model.message);
+	if (brief())
+		return;
 	keep_decisions();
 	before = complexity();
 	shrink();
@@ -283,7 +294,7 @@ static void explore(const char *name, double seconds, struct model_result *resul
 	if (!result->failed && !all)
 		random_walk(name, seed, 256, UINT64_MAX, start + seconds, result);
 	/* What must be reached is looked for longer; how long depends on the machine, the verdict should not. */
-	for (uint64_t first = (uint64_t)1 << 32; !result->failed && !all && (model.opt->cover & ~model.covered) &&
+	for (uint64_t first = (uint64_t)1 << 32; !result->failed && !all && !brief() && (model.opt->cover & ~model.covered) &&
 											 test_now() < start + seconds + PATIENCE;
 		 first += 256)
 		random_walk(name, seed, first, 256, start + seconds + PATIENCE, result);
@@ -311,13 +322,13 @@ static void explore(const char *name, double seconds, struct model_result *resul
 bool model_run(const char *name, void (*body)(void), const struct model_options *opt,
 			   struct model_result *result)
 {
-	const char *env = getenv("MODEL_SECONDS");
+	const char *env = getenv("MODEL_SECONDS"), *only = getenv("MODEL_MEMORY");
 	double seconds = (env ? atof(env) : 0.4) * (opt->weight > 0 ? opt->weight : 1);
 	unsigned memory = opt->memory ? opt->memory : MODEL_TSO | MODEL_WEAK;
 	bool quiet = result->quiet;
 	double start = test_now();
 
-	if (memory == (MODEL_TSO | MODEL_WEAK))
+	if (memory == (MODEL_TSO | MODEL_WEAK) && !only)
 		seconds /= 2;
 	*result = (struct model_result){.quiet = quiet, .exhausted = INT32_MAX};
 	catch_faults();
@@ -325,13 +336,13 @@ bool model_run(const char *name, void (*body)(void), const struct model_options 
 	model.body = body;
 	model.step_limit = opt->steps ? opt->steps : 20000;
 	for (unsigned mode = MODEL_TSO; mode <= MODEL_WEAK && !result->failed; mode <<= 1) {
-		if (!(memory & mode))
-			continue;
 		model.memory = mode;
+		if (!(memory & mode) || (only && strcmp(only, memory_name(mode)) != 0))
+			continue;
 		model.covered = 0;
 		explore(name, seconds, result);
 		result->covered |= model.covered;
-		if (!result->failed && (opt->cover & ~model.covered) && !getenv("MODEL_REPLAY") &&
+		if (!result->failed && (opt->cover & ~model.covered) && !brief() && !getenv("MODEL_REPLAY") &&
 			!getenv("MODEL_EXEC")) {
 			result->failed = true;
 			snprintf(result->message, sizeof result->message, "%s: outcomes %#llx never happened",

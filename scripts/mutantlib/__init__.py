@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What scripts/mutants is made of: places, bench."""
