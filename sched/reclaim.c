@@ -8,11 +8,13 @@
  *
  * Ordering, besides R1 to R3 in m.h:
  *   R4  sealing: the bag's lock taken (unlinking before it), epoch load
- *       <-> grace period: epoch.xchg, in_rt loads    a block with the former epoch holds only what the scan covers
+ *       <-> grace period: epoch store, heavy fence, in_rt loads
+ *                                                    a block with the former epoch holds only what the scan covers
  *   R5  foreign reader: foreign_readers add, epoch load
- *       <-> grace period: epoch.xchg, foreign_readers load    it is counted, or counts itself anew
+ *       <-> grace period: epoch store, heavy fence, foreign_readers load    it is counted, or counts itself anew
  *   R6  drive: busy store rel -> cas of the next    the state of the grace period
- *   R7  seal: bag.n store rel -> seal_all: bag.n load acq    who sees the bag empty sees its block in the queue
+ *   R7  seal: queue.lock given back, bag.n store -> seal_all: bag.n load, then queue.lock (run_block, reclaim_mark)
+ *                                                    who sees the bag empty sees its block in the queue
  *
  * Locks: a bag's, then queue.lock; sched.lock is taken under neither. gp.busy is only ever tried.
  */
@@ -103,7 +105,8 @@ void foreign_section_begin(void)
 		return;
 	for (;;) {
 		epoch = atm_load_rlx(&wend__epoch.now); /* rlx: the second look decides */
-		atm_add_sc(&foreign_readers[epoch & 1], 1); /* R5, R1 */
+		/* R5, R1. mutant: this barrier, behind the one by which the object was retired, does what acq does below. */
+		atm_add_sc(&foreign_readers[epoch & 1], 1);
 		if (atm_load_acq(&wend__epoch.now) == epoch) /* acq R3; R5 */
 			break;
 		atm_add_sc(&foreign_readers[epoch & 1], (uint32_t)-1);
@@ -221,6 +224,25 @@ static void announce(struct m *mp)
 		leave_foreign();
 }
 
+/* gp.busy is the caller's. */
+static void period_begin(void)
+{
+	gp.target = atm_load_rlx(&wend__epoch.now) + 1; /* rlx: own word */
+	atm_store_rel(&wend__epoch.now, gp.target);     /* rel R3 */
+	asym_heavy();                                   /* R1, R4, R5 */
+	gp.open = true;
+}
+
+/* Is the one under way over? gp.busy is the caller's. */
+static bool period_over(void)
+{
+	if (!all_past(gp.target))
+		return false;
+	gp.open = false;
+	atm_store_rel(&gp.passed, gp.target); /* rel: pairs with take_ripe */
+	return true;
+}
+
 /* Moves the grace period on: is the one under way over, should another begin? Outside all sections; mp: as for
  * announce, or asleep. */
 static void drive(struct m *mp, bool now)
@@ -230,11 +252,9 @@ static void drive(struct m *mp, bool now)
 	if (atm_load_rlx(&gp.busy) || !atm_cas_sc(&gp.busy, 0, 1)) /* R6; rlx: a hint */
 		return;
 	for (;;) {
-		if (gp.open && !all_past(gp.target))
-			break;
 		if (gp.open) {
-			gp.open = false;
-			atm_store_rel(&gp.passed, gp.target); /* rel: pairs with take_ripe */
+			if (!period_over())
+				break;
 			over = true;
 		}
 		if (!wanted())
@@ -246,10 +266,7 @@ static void drive(struct m *mp, bool now)
 		if (!now && time - atm_load_rlx(&gp.began) < PERIOD_NS && atm_load_rlx(&queue.waiting) < MANY)
 			break;
 		atm_store_rlx(&gp.began, time);
-		gp.target = atm_load_rlx(&wend__epoch.now) + 1; /* rlx: own word */
-		atm_xchg_sc(&wend__epoch.now, gp.target);       /* R3, R4, R5 */
-		asym_heavy();                                   /* R1 */
-		gp.open = true;
+		period_begin();
 		if (mp && atm_load_rlx(&mp->in_rt)) /* rlx: own word */
 			border_refresh(mp); /* or the caller's own would hold it up */
 	}
@@ -281,17 +298,17 @@ static void seal(struct bag *bag)
 		queue.next = k;
 	atm_add_own(&queue.waiting, k->n); /* rlx: written under the lock */
 	unlock(&queue.lock);
-	atm_store_rel(&bag->n, 0); /* rel R7: after the block has its place, or a barrier would miss it */
+	atm_store_rlx(&bag->n, 0); /* rlx: R7 by queue.lock, which was a full barrier */
 }
 
 static void seal_all(void)
 {
-	uint32_t n = atm_load_acq(&used_bags); /* acq: with the record that the caller waits for */
+	uint32_t n = atm_load_rlx(&used_bags); /* rlx: by coherence no older than the record that the caller waits for */
 
 	for (uint32_t i = 0; i <= n; i++) {
 		struct bag *bag = &bags[i < n ? i : FOREIGN_BAG];
 
-		if (atm_load_acq(&bag->n) == 0) /* acq R7 */
+		if (atm_load_rlx(&bag->n) == 0) /* rlx: R7 by queue.lock, which is a full barrier */
 			continue;
 		lock(&bag->lock);
 		seal(bag);
@@ -395,24 +412,19 @@ static cold void reclaim_here(void (*fn)(void *, void *), void *a, void *b)
 	if (pinned(getm()))
 		wend__fatal("wend_retire inside a section or a callback: out of memory");
 
-	atm_fence_sc(); /* unlinking before the epoch is read, as R4 */
-	uint64_t epoch = atm_load_acq(&wend__epoch.now);
+	uint64_t epoch = atm_load_rlx(&wend__epoch.now); /* rlx: behind the bag's lock, a full barrier, as R4 */
 
 	while (atm_load_acq(&gp.passed) <= epoch) { /* acq: as in take_ripe */
-		if (atm_cas_sc(&gp.busy, 0, 1)) { /* R6 */
-			if (!gp.open) {
-				gp.target = atm_load_rlx(&wend__epoch.now) + 1;
-				atm_xchg_sc(&wend__epoch.now, gp.target); /* R3, R4, R5 */
-				asym_heavy();                             /* R1 */
-				gp.open = true;
-			}
-			if (all_past(gp.target)) {
-				gp.open = false;
-				atm_store_rel(&gp.passed, gp.target);
-			}
-			atm_store_rel(&gp.busy, 0); /* rel R6 */
+		if (!atm_cas_sc(&gp.busy, 0, 1)) { /* R6 */
+			nap();
+			continue;
 		}
-		if (atm_load_acq(&gp.passed) <= epoch)
+		if (!gp.open)
+			period_begin();
+		bool over = period_over();
+
+		atm_store_rel(&gp.busy, 0); /* rel R6 */
+		if (!over)
 			nap();
 	}
 	pin(getm());
@@ -430,7 +442,7 @@ void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b)
 	if (likely(bag->open) || open_block(bag)) {
 		bag->open->record[bag->open->n++] = (struct record){fn, a, b};
 		n = bag->open->n;
-		atm_store_rel(&bag->n, n); /* rel: pairs with seal_all */
+		atm_store_rlx(&bag->n, n); /* rlx: who finds it comes by the lock */
 		if (n == RECLAIM_RECORDS)
 			seal(bag);
 	}
@@ -521,7 +533,8 @@ void wend_retire_barrier(void)
 
 	atm_add_sc(&hurry, 1);
 	for (;;) {
-		struct waiter w = {.seen = atm_load_acq(&queue.events)}; /* before the looks below */
+		/* rlx: whoever has raised it had queue.lock, and run_block takes that before the looks that matter. */
+		struct waiter w = {.seen = atm_load_rlx(&queue.events)};
 
 		drive_from_outside(true);
 		if (run_block(getm()))
