@@ -112,6 +112,11 @@ uint64_t bench_now(void); /* CLOCK_MONOTONIC ns */
  * the person who measures, else the allowed CPUs. A row that needs more skips itself. */
 int bench_procs(void);
 bool bench_is_full(void); /* BENCH=full: up to 20 minutes in all, so sizes may be greater */
+/* Names counters that grow while a row runs, such as how often threads were woken, and writes their present values;
+ * returns how many (max at most), the same each time. The gate compares by how much they grow in an
+ * operation. NULL: there are none any more. Set by setup or the body, before bench_next. */
+typedef size_t bench_events_fn(const char *const **names, uint64_t *values, size_t max);
+void bench_events(bench_events_fn *fn);
 /* Adds a line to --bench_facts; before bench_main. Both strings are copied. */
 void bench_fact(const char *key, const char *value);
 

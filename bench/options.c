@@ -2,6 +2,7 @@
 #include "bench/options.h"
 
 #include "bench/host.h"
+#include "bench/serve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,9 @@ static void help(void)
 		 "  --bench_full        also the rows that only a full run has (or BENCH=full)\n"
 		 "  --bench_out=FILE    one JSON object a row, appended as rows end\n"
 		 "  --bench_list        the rows that would run, one JSON object each\n"
+		 "  --bench_serve       the one row that --bench_row names does as many operations as each line of\n"
+		 "                      standard input says, and answers each with a line of JSON\n"
+		 "  --bench_slower=F    with it: does F times as many and hides it (to calibrate the gate)\n"
 		 "  --bench_facts       how this program was built, as JSON\n"
 		 "Environment: BENCH=full; BENCH_PROCS=N: P's of the rows that leave the number open (names\n"
 		 "with _pn, and the pool of threads), the allowed CPUs if it is not set; rows that need more\n"
@@ -126,6 +130,7 @@ static int choose(struct options *o, int argc, char **argv)
 int options_read(struct options *o, int argc, char **argv)
 {
 	bool only_list = false;
+	double slower = 1;
 	int rc;
 
 	*o = (struct options){.argv = calloc((size_t)argc + 1, sizeof(char *))};
@@ -144,6 +149,14 @@ int options_read(struct options *o, int argc, char **argv)
 			setenv("BENCH", "full", 1);
 		} else if (i > 0 && value_of(argv[i], "--bench_out")) {
 			o->out = value_of(argv[i], "--bench_out");
+		} else if (i > 0 && strcmp(argv[i], "--bench_serve") == 0) {
+			o->serve = true;
+		} else if (i > 0 && value_of(argv[i], "--bench_slower")) {
+			slower = atof(value_of(argv[i], "--bench_slower"));
+			if (!(slower >= 1 && slower <= 100)) {
+				fprintf(stderr, "%s: --bench_slower must be from 1 to 100\n", argv[0]);
+				return 2;
+			}
 		} else if (i > 0 && value_of(argv[i], "--bench_ops")) {
 			o->ops = atoll(value_of(argv[i], "--bench_ops"));
 			if (o->ops <= 0) {
@@ -158,6 +171,13 @@ int options_read(struct options *o, int argc, char **argv)
 	if (rc < 0 && only_list) {
 		list(&o->chosen);
 		return 0;
+	}
+	if (rc < 0 && o->serve) {
+		if (o->chosen.n != 1 || o->chosen.at[0]->threads != 1) {
+			fprintf(stderr, "%s: --bench_serve is for one row with one thread\n", argv[0]);
+			return 2;
+		}
+		serve_enable(slower);
 	}
 	return rc;
 }

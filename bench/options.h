@@ -14,6 +14,7 @@ struct options {
 	struct catalogue chosen; /* rows to run */
 	const char *out;         /* file for their objects, NULL: none */
 	int64_t ops;             /* operations of each row that leaves them open; 0: by time */
+	bool serve;              /* the row is told how much to do, time and again */
 	int argc;                /* what is left for google-benchmark, the program's name first */
 	char **argv;             /* ends with NULL */
 };

@@ -80,6 +80,25 @@ static int start(bench *b, const struct rt_row *row, int procs)
 	return rc;
 }
 
+/* What the scheduler counts, for the gate. */
+static size_t scheduler_events(const char *const **names, uint64_t *values, size_t max)
+{
+	static const char *const name[] = {"spawns", "parks", "wakes", "steals", "migrations"};
+	const size_t n = sizeof name / sizeof *name;
+	wend_stats now;
+
+	if (max < n)
+		return 0;
+	wend_stats_read(&now);
+	*names = name;
+	values[0] = now.spawns;
+	values[1] = now.parks;
+	values[2] = now.wakes;
+	values[3] = now.steals;
+	values[4] = now.migrations;
+	return n;
+}
+
 void rt_bench(bench *b)
 {
 	const struct rt_row *row = bench_user(b);
@@ -96,6 +115,7 @@ void rt_bench(bench *b)
 	}
 	if (start(b, row, rt.procs) != 0)
 		return;
+	bench_events(scheduler_events);
 	while ((rt.n = bench_next(b)) != 0) {
 		if (rt_ok(&rt, wend_waitgroup_go(&rt.over, drive, &rt), "wend_waitgroup_go"))
 			wend_waitgroup_wait(&rt.over);
@@ -103,6 +123,7 @@ void rt_bench(bench *b)
 			break;
 		bench_time(b, rt.ns);
 	}
+	bench_events(NULL);
 	rc = wend_stop();
 	if (rc != 0)
 		bench_fail(b, "wend_stop: %s", strerror(-rc));

@@ -2,6 +2,7 @@
 #include "bench/host.h"
 #include "bench/place.h"
 #include "bench/run_priv.h"
+#include "bench/serve.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -145,6 +146,34 @@ static void drain(struct bench *b)
 
 /* ---- The loop ------------------------------------------------------------------------------- */
 
+/* The loop when bursts are asked for one by one: the time between them is nobody's. */
+static uint64_t next_served(struct bench *b)
+{
+	if (b->stage == STAGE_FRESH) {
+		engine_begin(b->engine, 1);
+		b->stage = STAGE_RUNNING;
+		b->cpu_start = cpu_now();
+		b->start = bench_now();
+	} else {
+		uint64_t wall = bench_now() - b->burst_start, cpu = cpu_now() - b->burst_cpu;
+
+		if (b->in->def->flags & BENCH_MANUAL_TIME)
+			wall = b->manual_ns - b->burst_manual;
+		b->completed += b->handed;
+		serve_answer(wall, cpu);
+	}
+	b->handed = serve_take();
+	if (b->handed == 0) {
+		finish_clock(b);
+		engine_end(b->engine);
+		b->drained = true;
+	}
+	b->burst_manual = b->manual_ns;
+	b->burst_cpu = cpu_now();
+	b->burst_start = bench_now();
+	return b->handed;
+}
+
 uint64_t bench_next(bench *b)
 {
 	if (b->stage == STAGE_DONE || is_stopped(b->run)) {
@@ -152,6 +181,8 @@ uint64_t bench_next(bench *b)
 			drain(b);
 		return 0;
 	}
+	if (serve_enabled())
+		return next_served(b);
 	if (b->stage == STAGE_FRESH) {
 		/* All of google-benchmark's iterations in one go; batches are handed out here. */
 		engine_begin(b->engine, b->iters);
@@ -310,6 +341,8 @@ static void show(struct bench *b)
 {
 	const struct outcome *out = &b->run->out;
 
+	if (serve_enabled())
+		serve_end(out);
 	if (out->status == OUTCOME_OK)
 		engine_show(b->engine, out);
 	else

@@ -45,6 +45,7 @@ struct bench {
 	uint64_t start, end, cpu_start, cpu_end;
 	uint64_t paused_at, paused_cpu, paused_ns, paused_cpu_ns;
 	uint64_t manual_ns;
+	uint64_t burst_start, burst_cpu, burst_manual; /* when served: the clocks when the burst began */
 	int64_t items;
 	int pin_error;
 	struct mark marks[RUN_BATCHES + 1];

@@ -31,7 +31,7 @@ void thread_main(struct instance *in, benchmark::State &st)
 			   (uint64_t)st.max_iterations);
 }
 
-void register_instance(struct instance *in, int64_t ops)
+void register_instance(struct instance *in, const struct options &o)
 {
 	const bench_def *d = in->def;
 	auto *g = benchmark::RegisterBenchmark(in->family,
@@ -45,12 +45,12 @@ void register_instance(struct instance *in, int64_t ops)
 		g->UseRealTime();
 	if (in->threads > 1 || strcmp(in->name, in->family) != 0)
 		g->Threads(in->threads);
-	if (d->flags & BENCH_ONCE)
+	if ((d->flags & BENCH_ONCE) || o.serve)
 		g->Iterations(1);
 	else if (d->iterations > 0)
 		g->Iterations(d->iterations);
-	else if (ops > 0)
-		g->Iterations(ops);
+	else if (o.ops > 0)
+		g->Iterations(o.ops);
 	else if (d->min_time > 0)
 		g->MinTime(d->min_time);
 }
@@ -176,7 +176,7 @@ int bench_main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	for (size_t i = 0; i < o.chosen.n; i++)
-		register_instance(o.chosen.at[i], o.ops);
+		register_instance(o.chosen.at[i], o);
 
 	FILE *out = o.out ? fopen(o.out, "ae") : nullptr;
 

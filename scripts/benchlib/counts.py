@@ -1,25 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""Instructions per operation, counted by valgrind: the same from run to run where the clock is not.
+"""Instructions, system calls and allocations per operation, counted by valgrind: the same from run to run where the
+clock is not.
 
 Two runs, of N and of 2N operations; what they differ by, over N, is an operation. Beginning and end,
 the dynamic linker's work included, fall out of it."""
+import os
 import re
 import subprocess
+import tempfile
 import time
 
 OPS = 20000
-SECONDS = 20  # to count them all; a quiet machine needs half of that
-TOTAL = re.compile(r"I\s+refs:\s+([\d,]+)")
+SECONDS = 20  # for `make bench` to count them all; a quiet machine needs half of that
+TIMEOUT = 120
 # One thread does all the work in these: valgrind runs threads in turn, and spinning would count.
 ROWS = ("switch/inline_cross", "yield/2", "handover/same_core", "spawn/join_one", "spawn/go_macro",
         "runq/put_get", "deque/push_pop_asym", "counter/add", "runtime/enter_leave")
+COLLECTED = re.compile(r"Collected : (\d+)")
+FUNCTION = re.compile(r"c?fn=\((\d+)\)(?: (.*))?")
+ALLOCATES = re.compile(r"(malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|memalign|mmap(64)?|"
+                       r"operator new.*)('\d+)?$")
 
 
-def total(row, ops, env):
-    command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null",
-               row.source.program, "--bench_row=" + row.name, "--bench_ops=%d" % ops]
-    out = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
-    return int(TOTAL.search(out.stderr).group(1).replace(",", ""))
+def allocations(path):
+    """Calls of functions that get memory, from callgrind's file: `cfn=(id) name`, then `calls=count ...`."""
+    names, callee, total = {}, None, 0
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            match = FUNCTION.match(line)
+            if match:
+                if match.group(2):
+                    names[match.group(1)] = match.group(2)
+                if line.startswith("cfn"):
+                    callee = names.get(match.group(1), "")
+            elif line.startswith("calls=") and ALLOCATES.match(callee or ""):
+                total += int(line[6:].split()[0])
+    return total
+
+
+def totals(program, row, ops, env):
+    """{metric: number} of a whole process."""
+    with tempfile.TemporaryDirectory(prefix="wend-counts-") as tmp:
+        out, log = os.path.join(tmp, "out"), os.path.join(tmp, "log")
+        # No look for work before sleeping: how often it turns is the clock's to say.
+        quiet = dict(env, WENDDEBUG=",".join(filter(None, (env.get("WENDDEBUG"), "spin_us=0"))))
+        subprocess.run(["valgrind", "--tool=callgrind", "--fair-sched=yes", "--trace-syscalls=yes",
+                        "--callgrind-out-file=" + out, "--log-file=" + log, program,
+                        "--bench_row=" + row, "--bench_ops=%d" % ops],
+                       env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=True)
+        with open(log, encoding="utf-8", errors="replace") as f:
+            text = f.read()
+        return {"instructions": int(COLLECTED.search(text).group(1)),
+                "syscalls": text.count("SYSCALL["), "allocations": allocations(out)}
+
+
+def per_operation(program, row, env, ops=OPS):
+    """{metric: number per operation}. Raises OSError, subprocess.SubprocessError or AttributeError where valgrind
+    did not count."""
+    once, twice = (totals(program, row, k * ops, env) for k in (1, 2))
+    return {metric: (twice[metric] - once[metric]) / ops for metric in once}
 
 
 def count(rows, env):
@@ -30,8 +69,7 @@ def count(rows, env):
             missing.append("%s: no time to count its instructions" % row.name)
             continue
         try:
-            once, twice = (total(row, k * OPS, env) for k in (1, 2))
-            row.instructions = (twice - once) / OPS
+            row.instructions = per_operation(row.source.program, row.name, env)["instructions"]
         except (OSError, subprocess.SubprocessError, AttributeError) as e:
             missing.append("%s: valgrind did not count it (%s)" % (row.name, e))
     return missing
