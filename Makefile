@@ -7,19 +7,21 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 # Read by scripts/bench.
 export FILTER BENCH PROCS
+# Read by scripts/bench-check.
+export BASE BUDGET
 # Read by scripts/test.
 export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
 # Read by the model tests.
 export MODEL_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test quick model mutants bench bench-save install clean help
-.PHONY: setup-build setup-test setup-bench setup-report
+.PHONY: all lib test quick model mutants bench bench-check bench-save install clean help
+.PHONY: setup-build setup-test setup-bench setup-check setup-report
 
 all: setup-build ## library, examples and tests, release build, into build/
 	@$(MAKE) --no-print-directory lib
 
-setup-build setup-test setup-bench setup-report:
+setup-build setup-test setup-bench setup-check setup-report:
 	@scripts/setup $(@:setup-%=%)
 
 lib:
@@ -45,6 +47,9 @@ mutants: setup-test ## break the sources place by place and see whether the mode
 bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=full PROCS=n
 	@$(MAKE) --no-print-directory lib
 	@scripts/bench
+
+bench-check: setup-check ## did an operation become slower since an older commit? BASE=rev BUDGET=5m FILTER=regex
+	@scripts/bench-check --jobs $(JOBS)
 
 bench-save: setup-report ## keep the last whole run under results/machines
 	@scripts/results save

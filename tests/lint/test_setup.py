@@ -72,13 +72,13 @@ def each_package_is_listed_once_with_group_and_reason():
 	assert len(names) == len(set(names)), "listed twice: %s" % [n for n in names if names.count(n) > 1]
 	for row in rows:
 		assert len(row) == 3 and len(row[2]) > 8, row
-		assert set(row[1].split(":")[0].split(",")) <= {"build", "test", "bench", "report", "optional"}, row
+		assert set(row[1].split(":")[0].split(",")) <= {"build", "test", "bench", "check", "report", "optional"}, row
 
 
 @tap.case
 def nothing_missing_needs_no_apt():
-	for group in ("build", "test", "bench", "report"):
-		status, _, err, calls = run(group, of("build", "test", "bench", "report", "optional"), root=False)
+	for group in ("build", "test", "bench", "check", "report"):
+		status, _, err, calls = run(group, of("build", "test", "bench", "check", "report", "optional"), root=False)
 		assert (status, err, calls) == (0, "", []), (group, status, err, calls)
 
 
@@ -104,9 +104,9 @@ def removed_but_configured_counts_as_missing():
 
 @tap.case
 def each_group_brings_the_build_packages_and_its_own():
-	for group in ("build", "test", "bench"):
+	for group in ("build", "test", "bench", "check"):
 		_, _, _, calls = run(group, [])
-		wanted = set(of("build", group))
+		wanted = set(of("build", group, *(["bench"] if group == "check" else [])))
 		got = set(calls[1].split()) & {r[0] for r in table()}
 		assert got == wanted, (group, got ^ wanted)
 
