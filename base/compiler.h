@@ -52,6 +52,9 @@ static force_inline void compiler_barrier(void)
 	__asm__ volatile("" : : : "memory");
 }
 
+/* The structure of which p is a member. */
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
 static force_inline void prefetch(const void *p)
 {
 	__builtin_prefetch(p, 1, 3);

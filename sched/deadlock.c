@@ -43,7 +43,8 @@ static bool other_threads(void)
 void check_deadlock(void)
 {
 	if (!sched.run_mode || !running() ||
-		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) || other_threads())
+		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) ||
+		timers_earliest() != NEVER || other_threads())
 		return;
 	lock(&sched.lock);
 	bool dead = load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&

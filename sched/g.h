@@ -51,6 +51,7 @@ struct wend__unwind {
 	X(WAIT_RWMUTEX_LOCK, "sync.RWMutex.Lock")                                                     \
 	X(WAIT_COND, "sync.Cond.Wait")                                                                \
 	X(WAIT_SEM, "semaphore.Acquire")                                                              \
+	X(WAIT_SLEEP, "sleep")                                                                        \
 	X(WAIT_HANDOVER, "handover")                                                                  \
 	X(WAIT_LOCKED_THREAD, "locked to thread")
 

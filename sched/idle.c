@@ -13,6 +13,7 @@
  *   I3  A lone coroutine in the queue of a P that is moving (its tick changes) is about to run there:
  *       it is no reason to wake anybody. Should the P stop moving, the watcher finds it: one sleeping
  *       M looks every 50 us to 2 ms while any P is busy. Without a watcher lone work wakes as any other.
+ *   T3  (timer.h) The watcher also sleeps no longer than to the first timer, and stays as long as there is one.
  *
  * docs/scheduler.md has the argument at length, and what was rejected.
  */
@@ -22,15 +23,22 @@
 #include "sched/reclaim.h"
 #include "sched/switch.h"
 
+#define QUIET_NS 10000000
+
 /* ---- Sleeping ----------------------------------------------------------------------------------- */
 
-/* Becomes the watcher if there is none and somebody may leave work lying. */
+/* Becomes the watcher if there is none and somebody may leave work lying, or a timer is set. */
+static bool watch_wanted(uint64_t load)
+{
+	return !(load & LOAD_WATCH) && (load_idle(load) < p_count() || timers_earliest() != NEVER);
+}
+
 static bool start_watch(void)
 {
 	for (;;) {
 		uint64_t load = atm_load_rlx(&sched.load); /* rlx: the CAS decides */
 
-		if ((load & LOAD_WATCH) || !anybody_busy())
+		if (!watch_wanted(load))
 			return false;
 		if (atm_cas_sc(&sched.load, load, load | LOAD_WATCH))
 			return true;
@@ -81,26 +89,60 @@ static bool called(const struct m *mp)
 	return atm_load_acq(&mp->woken) || !running(); /* mutant: what wake_m has left is taken after another look */
 }
 
+/* Nobody has had anything to do for QUIET_NS, nor will for as long: time to give back memory, once. */
+static void give_back_when_quiet(bool *done, int64_t now)
+{
+	if (*done || anybody_busy() || reclaim_waiting() || timers_earliest() - QUIET_NS < now)
+		return;
+	*done = true;
+	flush_idle_caches();
+	stack_release_all();
+	trim_parked(1024);
+}
+
+/* Sleeps to `until`, which timers may have decided, unless one was set meanwhile that is due before (T3). */
+static void watch_nap(struct m *mp, uint32_t value, int64_t until, bool timers)
+{
+	atm_xchg_sc(&sched.watch_until, (uint64_t)until);
+	if (!timers || timers_earliest() >= until)
+		ec_wait(&mp->ec, value, until);
+}
+
 /* Sleeps with an eye open. True when it got up by itself. */
-static bool watch(struct m *mp)
+static bool watch(struct m *mp, bool *trimmed)
 {
 	uint32_t seen[WEND_P_LIMIT];
-	int64_t interval = policy_watch_next(&sched.knobs, 0, true);
+	int64_t interval = policy_watch_next(&sched.knobs, 0, true), now = clock_now();
+	int64_t look = now + interval, quiet = now + QUIET_NS;
+	bool stuck = false; /* a timer is due, and no P is free for it */
 
 	stale_work(seen, p_count());
 	for (;;) {
 		uint32_t value = ec_value(&mp->ec);
+		int64_t until = stuck ? NEVER : timers_earliest();
 
-		if (called(mp))
+		if (called(mp) || (until == NEVER && !anybody_busy()))
 			return false;
-		ec_wait(&mp->ec, value, clock_now() + interval);
+		if ((anybody_busy() || unlikely(reclaim_waiting())) && look < until)
+			until = look;
+		else if (!*trimmed && quiet < until)
+			until = quiet;
+		watch_nap(mp, value, until, !stuck);
+		now = clock_now();
 		if (unlikely(reclaim_waiting()) && reclaim_tick(mp) && get_up(mp))
 			return true;
 		if (called(mp))
 			return false;
-		if (!anybody_busy())
-			return false;
-		if (stale_work(seen, p_count())) {
+		stuck = timers_earliest() <= now && anybody_busy();
+		if (timers_earliest() <= now && get_up(mp)) {
+			timers_run_all(mp);
+			return true;
+		}
+		if (now >= quiet)
+			give_back_when_quiet(trimmed, now);
+		if (now < look)
+			continue;
+		if (anybody_busy() && stale_work(seen, p_count())) {
 			if (get_up(mp)) {
 				struct p *pp = mp->p;
 
@@ -112,6 +154,7 @@ static bool watch(struct m *mp)
 			return false;
 		}
 		interval = policy_watch_next(&sched.knobs, interval, false);
+		look = now + interval;
 	}
 }
 
@@ -125,7 +168,7 @@ static void wait_for_p(struct m *mp)
 			return;
 		if (!mp->locked_g && start_watch()) {
 			atm_store_rlx(&mp->watching, 1); /* rlx: a hint for start_p */
-			bool up = watch(mp);
+			bool up = watch(mp, &trimmed);
 
 			atm_store_rlx(&mp->watching, 0);
 			stop_watch();
@@ -133,35 +176,30 @@ static void wait_for_p(struct m *mp)
 			if (up || atm_load_acq(&mp->woken)) {
 				if (work_unwatched())
 					wake_one();
+				else
+					timers_unwatched();
 				if (up)
 					return;
 				break;
 			}
-			if (anybody_busy())
+			if (anybody_busy() || timers_earliest() != NEVER)
 				continue;
 		}
 		uint32_t value = ec_value(&mp->ec);
 
 		/* What the increment announces is looked at between reading the value and waiting. */
-		if (called(mp))
+		if (called(mp) || (!mp->locked_g && watch_wanted(atm_load_rlx(&sched.load)))) /* rlx: ec_value acquires */
 			continue;
-		/* Quiet for 10 ms: time to give back memory. */
-		int64_t rest = trimmed ? 0 : clock_now() + 10000000;
+		int64_t now = clock_now(), rest = trimmed ? 0 : now + QUIET_NS;
 
 		if (unlikely(reclaim_waiting())) {
 			if (reclaim_tick(mp) && !mp->locked_g && get_up(mp))
 				return;
-			rest = clock_now() + look_ns; /* a section may stay open for long: ever less often */
+			rest = now + look_ns; /* a section may stay open for long: ever less often */
 			look_ns = look_ns < 64000000 ? 2 * look_ns : look_ns;
 		}
-		if (!ec_wait(&mp->ec, value, rest) && !trimmed && !reclaim_waiting()) {
-			trimmed = true;
-			if (!anybody_busy()) {
-				flush_idle_caches();
-				stack_release_all();
-				trim_parked(1024);
-			}
-		}
+		if (!ec_wait(&mp->ec, value, rest))
+			give_back_when_quiet(&trimmed, rest);
 	}
 	atm_store_rlx(&mp->woken, 0);
 	if (mp->next_p) {
@@ -215,6 +253,7 @@ static void go_idle(struct m *mp)
 	}
 	if (atm_load_rlx(&pp->inbox)) /* bound work came in while the P was not idle yet */
 		wake_p(pp);
+	hand_over_timers(pp);
 	m_sleep(mp);
 	/* Lone work was left to the watcher that this M was about to be. If it was given a P before it came to
 	 * that, for something bound, say, somebody else must watch. */

@@ -25,6 +25,11 @@ struct p *take_idle_p(void);
 bool take_this_p(struct p *pp);
 bool unlist(struct m *mp);
 
+/* wake.c. Timers: pp, which has just become idle, may have one that is due before the watcher looks again; nobody
+ * may be watching now, so that another sleeper must. */
+void hand_over_timers(struct p *pp);
+void timers_unwatched(void);
+
 static inline bool anybody_busy(void)
 {
 	return load_idle(atm_load_rlx(&sched.load)) < p_count();

@@ -7,7 +7,7 @@
 
 #define SPINS ATM_SIZE(100, 1)
 
-void lock_slow(struct lock *l)
+void lock_contended(struct lock *l)
 {
 	for (int i = 0; i < SPINS; i++) {
 		atm_pause();
@@ -18,7 +18,7 @@ void lock_slow(struct lock *l)
 		syscall(SYS_futex, &l->word, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
 }
 
-void unlock_slow(struct lock *l)
+void unlock_contended(struct lock *l)
 {
 	syscall(SYS_futex, &l->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }

@@ -13,13 +13,13 @@ struct lock {
 	atm_u32 word;
 };
 
-void lock_slow(struct lock *l);
-void unlock_slow(struct lock *l);
+void lock_contended(struct lock *l);
+void unlock_contended(struct lock *l);
 
 static inline void lock(struct lock *l)
 {
 	if (unlikely(!atm_cas_sc(&l->word, 0, 1)))
-		lock_slow(l);
+		lock_contended(l);
 }
 
 static inline bool lock_try(struct lock *l)
@@ -30,7 +30,7 @@ static inline bool lock_try(struct lock *l)
 static inline void unlock(struct lock *l)
 {
 	if (unlikely(atm_xchg_sc(&l->word, 0) == 2))
-		unlock_slow(l);
+		unlock_contended(l);
 }
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "atomics/deque.h"
 #include "sched/g.h"
+#include "sched/timer.h"
 
 #define WEND_P_LIMIT 1024 /* WEND_MAXPROCS_LIMIT; start.c asserts it */
 
@@ -74,6 +75,8 @@ struct p {
 	atm_u32 flush;                    /* memory is wanted back: give up what is kept for later */
 	enum p_state state;               /* under sched.lock */
 	struct p *link;                   /* list of idle P's; under sched.lock */
+
+	struct timers timers;             /* set here; anybody may cancel them, and fire those that are due */
 
 	/* written while the number of P's changes */
 	atm_u32 cpu;            /* int: OS index it is pinned to, -1 none, -2 binding does nothing */

@@ -19,6 +19,7 @@ struct p *p_make(uint32_t id)
 	if (!pp)
 		return NULL;
 	memset(pp, 0, sizeof *pp);
+	timers_init(&pp->timers);
 	if (deque_init(&pp->fresh, QUEUE, asym) != 0 || deque_init(&pp->ring, QUEUE, asym) != 0) {
 		p_free(pp);
 		return NULL;
@@ -35,6 +36,7 @@ void p_free(struct p *pp)
 {
 	deque_destroy(&pp->fresh);
 	deque_destroy(&pp->ring);
+	timers_destroy(&pp->timers);
 	topo_forget(pp);
 	free(pp);
 }
@@ -53,6 +55,7 @@ static void drop_idle_above(int n)
 		*at = pp->link;
 		pp->state = P_GONE;
 		atm_add_sc(&sched.load, -LOAD_IDLE);
+		timers_move(&pp->timers, &sched.allp[0]->timers);
 	}
 }
 
@@ -67,6 +70,7 @@ static void empty_from_outside(struct p *pp)
 		   (n = deque_steal(&pp->ring, items, 64, false)) > 0)
 		for (size_t i = 0; i < n; i++)
 			global_put_locked(items[i], items[i], 1);
+	timers_move(&pp->timers, &sched.allp[0]->timers);
 }
 
 /* To n P's. Those that go and are held by an M retire when it comes by (retire_p). sched.lock held.
@@ -121,6 +125,7 @@ void retire_p(struct m *mp)
 		gp->link = bound;
 		bound = gp;
 	}
+	timers_move(&pp->timers, &sched.allp[0]->timers);
 	pp->has_next = false;
 	pp->state = P_GONE;
 	mp->p = NULL;

@@ -161,7 +161,15 @@ noinline struct g *pick_fair(struct p *pp)
 	void *item;
 
 	pp->fair_in = (int32_t)sched.knobs.global_period;
-	pp->now = clock_coarse();
+
+	int64_t now = clock_coarse();
+
+	if (unlikely(now != pp->now)) {
+		pp->now = now;
+		timers_rescue(getm());
+	}
+	if (timers_next(&pp->timers) != NEVER)
+		timers_look(pp);
 	give_back_if_asked(pp);
 	if (unlikely(atm_load_rlx(&pp->retire))) /* rlx: sooner or later */
 		return NULL;

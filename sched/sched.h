@@ -34,6 +34,9 @@ void g_ready(struct m *mp, struct g *gp);
  * runtime on the coroutine's stack and must not block. */
 int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_end_arg);
 
+/* The same for who is inside already, mp as from enter, or off any coroutine; fn is what lists say it runs. */
+int spawn_inside(struct m *mp, void (*fn)(void *), void *arg);
+
 /* Can it help to wait for another coroutine on the CPU? Only when some other P runs user code, and nobody
  * waits for this one. mp as from enter. */
 bool spin_may_help(const struct m *mp);

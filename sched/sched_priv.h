@@ -17,7 +17,7 @@
 
 enum phase { PHASE_OFF, PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING, PHASE_WEDGED };
 
-/* sched.load: idle P's, searching M's, whether a sleeping M watches for stale work. One word, so
+/* sched.load: idle P's, searching M's, whether a sleeping M watches for stale work and timers. One word, so
  * that who makes work looks at one line. */
 #define LOAD_IDLE 1ULL
 #define LOAD_SPIN (1ULL << 16)
@@ -46,6 +46,7 @@ struct sched_state {
 	int nallp;
 
 	alignas(CACHELINE) atm_u64 load;
+	atm_u64 watch_until; /* int64: who watches sleeps no longer than that; written by who watches */
 
 	alignas(CACHELINE) struct lock lock;
 	struct global_queue global;
@@ -117,6 +118,7 @@ void wake_p(struct p *pp);     /* if it is idle: it has something in its inbox *
 void m_sleep(struct m *mp);    /* until woken with a P */
 void put_idle_p(struct p *pp); /* sched.lock held */
 struct p *first_p(void);       /* an idle P for who starts the runtime */
+void timers_were_set(struct m *mp, int64_t when); /* may somebody sleep past it? mp: whose P has it */
 
 /* Call after making work visible. */
 static force_inline void maybe_wake(struct p *pp)

@@ -146,6 +146,8 @@ struct g *search(struct m *mp)
 			next_look = now + 10000;
 		}
 		give_back_if_asked(pp);
+		if (!gp && unlikely(timers_next(&pp->timers) <= now))
+			gp = pick_fair(pp);
 		if (!gp)
 			gp = global_get(pp);
 		if (!gp)

@@ -259,6 +259,19 @@ int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_e
 	});
 }
 
+int spawn_inside(struct m *mp, void (*fn)(void *), void *arg)
+{
+	const struct request rq = {.fn = fn, .arg = arg, .entry = (const void *)fn, .cls = sched.default_class};
+	int err = 0;
+	struct g *gp = prepare(mp, &rq, &err);
+
+	if (gp) {
+		gp->parent_id = 0; /* whoever happens to run here */
+		publish(mp, gp);
+	}
+	return err;
+}
+
 int spawn_main(struct p *pp, void (*fn)(void *), void *arg)
 {
 	int err = 0;

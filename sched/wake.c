@@ -107,7 +107,7 @@ static void start_p(struct p *pp, bool spinning)
 			return;
 		do_without(pp, spinning);
 		sched_heavy(); /* I1; mutant: whoever relied on this P would meet the same shortage */
-		if (anybody_busy() || !work_visible(1))
+		if (anybody_busy() || (!work_visible(1) && timers_earliest() == NEVER))
 			return;
 		/* Nobody is left to run them: the shortage may pass, as Go hopes, too. */
 		if (try == 20)
@@ -173,10 +173,60 @@ void wake_p(struct p *pp)
 	}
 }
 
+/* ---- Timers ------------------------------------------------------------------------------------- */
+
+/* A sleeping M looks at the timers anew, or at all; who watches already first. */
+static void rouse(void)
+{
+	lock(&sched.lock);
+	struct m *mp = sched.idle_m;
+
+	for (struct m *other = mp; other; other = other->link)
+		if (atm_load_rlx(&other->watching)) /* rlx: another one finds out, too */
+			mp = other;
+	unlock(&sched.lock);
+	if (mp)
+		ec_inc(&mp->ec);
+}
+
+/* T3. Who runs coroutines looks at its own P's timers all the time, and hands them over when it goes idle; who sleeps and
+ * watches comes by every 2 ms while anybody runs. */
+void timers_were_set(struct m *mp, int64_t when)
+{
+	uint64_t load = atm_load_rlx(&sched.load); /* rlx: the heap's unlock is a full fence */
+	bool watched = load & LOAD_WATCH;
+
+	if (!load_idle(load) || (watched && mp && mp->p))
+		return;
+	if (!watched || when < (int64_t)atm_load_rlx(&sched.watch_until))
+		rouse();
+}
+
+void hand_over_timers(struct p *pp)
+{
+	int64_t next = timers_next(&pp->timers); /* the lock taken since is a full fence, T3 */
+
+	if (next != NEVER && (atm_load_rlx(&sched.load) & LOAD_WATCH) &&
+		next < (int64_t)atm_load_rlx(&sched.watch_until))
+		rouse();
+}
+
+void timers_unwatched(void)
+{
+	uint64_t load = atm_load_rlx(&sched.load); /* rlx: after a heavy fence */
+
+	if (load_idle(load) && !(load & LOAD_WATCH) && !load_spinning(load) && timers_earliest() != NEVER)
+		rouse();
+}
+
+/* ---- Handing off -------------------------------------------------------------------------------- */
+
 /* The caller's M cannot use pp now. */
 void hand_off_p(struct p *pp)
 {
-	if (runq_len(pp) || pp->bound || atm_load_rlx(&pp->inbox) || atm_load_rlx(&sched.global.n)) {
+	bool work = runq_len(pp) || pp->bound || atm_load_rlx(&pp->inbox) || atm_load_rlx(&sched.global.n);
+
+	if (work || (timers_earliest() != NEVER && !(atm_load_rlx(&sched.load) & LOAD_WATCH))) {
 		start_p(pp, false);
 		return;
 	}
@@ -188,6 +238,7 @@ void hand_off_p(struct p *pp)
 		wake_one();
 	if (atm_load_rlx(&pp->inbox))
 		wake_p(pp);
+	hand_over_timers(pp);
 	if (!anybody_busy())
 		check_deadlock();
 }

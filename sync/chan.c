@@ -54,26 +54,30 @@ noinline uint64_t chan_look_slow(const struct wend_chan *c)
 
 /* ---- Life --------------------------------------------------------------------------------------- */
 
+/* malloc and a shift: aligned_alloc takes thrice as long. */
+struct wend_chan *chan_init(void *mem, size_t elem_size, size_t cap)
+{
+	uintptr_t at = ((uintptr_t)mem + CACHELINE - 1) & ~(uintptr_t)(CACHELINE - 1);
+	wend_chan *c = (wend_chan *)at;
+
+	*c = (struct wend_chan){.mem = mem, .cap = cap, .size = elem_size};
+	c->in = c->out = c->buf;
+	c->end = c->buf + elem_size * cap;
+	atm_store_rlx(&c->refs, 1); /* rlx: published with the pointer, as all else */
+	atm_store_rlx(&c->word, chan_word(c, 0));
+	return c;
+}
+
 wend_chan *wend_chan_make(size_t elem_size, size_t cap)
 {
 	size_t bytes;
-	wend_chan *c;
+	void *mem;
 
-	if (__builtin_mul_overflow(elem_size, cap, &bytes) || bytes > PTRDIFF_MAX - 2 * sizeof *c ||
+	if (__builtin_mul_overflow(elem_size, cap, &bytes) || bytes > PTRDIFF_MAX - 2 * chan_room(0) ||
 		cap > PTRDIFF_MAX)
 		wend__panic("makechan: size out of range");
-	bytes = (sizeof *c + bytes + CACHELINE - 1) / CACHELINE * CACHELINE;
-	c = aligned_alloc(CACHELINE, bytes);
-	if (!c)
-		return NULL;
-	memset(c, 0, sizeof *c);
-	c->cap = cap;
-	c->size = elem_size;
-	c->in = c->out = c->buf;
-	c->end = c->buf + elem_size * cap;
-	atm_store_rlx(&c->refs, 1);                /* rlx: published with the pointer, as all else */
-	atm_store_rlx(&c->word, chan_word(c, 0));
-	return c;
+	mem = malloc(chan_room(bytes));
+	return mem ? chan_init(mem, elem_size, cap) : NULL;
 }
 
 wend_chan *wend_chan_retain(wend_chan *c)
@@ -91,17 +95,19 @@ void wend_chan_release(wend_chan *c)
 	if (atm_add_sc(&c->refs, (uint32_t)-1) != 1) /* the full barrier orders others' uses before free */
 		return;
 	race_acquire(&c->refs);
-	free(c);
+	if (unlikely(c->timer))
+		timer_chan_gone(c);
+	free(c->mem);
 }
 
 size_t wend_chan_len(const wend_chan *c)
 {
-	return c ? (size_t)atm_load_rlx(&c->count) : 0; /* rlx: a moment's value */
+	return c && !c->timer ? (size_t)atm_load_rlx(&c->count) : 0; /* rlx: a moment's value */
 }
 
 size_t wend_chan_cap(const wend_chan *c)
 {
-	return c ? c->cap : 0;
+	return c && !c->timer ? c->cap : 0;
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------------ */

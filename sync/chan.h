@@ -49,8 +49,17 @@ struct wend_chan {
 	struct wend_case *senders, *receivers; /* oldest first, circular */
 	char *end;                            /* of the buffer; constant */
 	atm_u32 refs;
+	void *mem; /* what free takes; constant */
+	struct wend_timer *timer; /* whose channel it is (time.c), or NULL; constant */
 	alignas(CACHELINE) char buf[];
 };
+
+/* A channel at mem, which has room for chan_room(bytes of its buffer). */
+#define chan_room(bytes) (sizeof(struct wend_chan) + CACHELINE - 16 + (bytes))
+struct wend_chan *chan_init(void *mem, size_t elem_size, size_t cap);
+
+/* time.c: a timer's channel has lost its last reference. */
+void timer_chan_gone(struct wend_chan *c);
 
 /* One blocking call: of a coroutine or foreign thread, on its stack. Who takes a case of it off a queue (for a select:
  * and wins the claim) completes it under that channel's lock, and makes gp ready afterwards. */

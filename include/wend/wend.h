@@ -22,6 +22,7 @@
 #include <wend/rwmutex.h>
 #include <wend/select.h>
 #include <wend/sem.h>
+#include <wend/time.h>
 #include <wend/types.h>
 #include <wend/value.h>
 #include <wend/waitgroup.h>

@@ -280,6 +280,8 @@ static void on_alloc(void *at, size_t size)
 		model_private(&pp->tick, sizeof pp->tick);
 		model_private(&pp->stats, sizeof pp->stats);
 		model_private(&pp->cpu, sizeof pp->cpu);
+		if (!(flags & SCHED_TIMERS))
+			model_private(&pp->timers.next, sizeof pp->timers.next);
 		model_name(pp, sizeof *pp, "p");
 		model_name(&pp->fresh, sizeof pp->fresh, "p.fresh");
 		model_name(&pp->ring, sizeof pp->ring, "p.ring");

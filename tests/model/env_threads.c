@@ -136,6 +136,7 @@ void threads_begin(int nprocs, unsigned how)
 	sched.nallp = nprocs;
 	for (int i = 0; i < nprocs; i++) {
 		memset(&procs[i], 0, offsetof(struct p, seen_tick));
+		timers_init(&procs[i].timers);
 		procs[i].id = (uint32_t)i;
 		procs[i].rng = (uint64_t)i + 1;
 		procs[i].state = P_TAKEN;
@@ -205,6 +206,9 @@ void threads_join(void)
 	model_join();
 	if (flags & THREADS_MIGRATE)
 		take_p(&co[0].m);
+	for (int i = 0; i < sched.nallp; i++)
+		if (procs[i].timers.slots)
+			timers_destroy(&procs[i].timers);
 }
 
 /* ---- sched/sched.h ------------------------------------------------------------------------------------- */
@@ -298,6 +302,20 @@ int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_e
 	c->on_end = on_end;
 	c->on_end_arg = on_end_arg;
 	return 0;
+}
+
+int spawn_inside(struct m *mp, void (*fn)(void *), void *arg)
+{
+	(void)mp;
+	threads_go("spawned", fn, arg, true);
+	return 0;
+}
+
+/* Nobody sleeps here: tests call timers_run_all. */
+void timers_were_set(struct m *mp, int64_t when)
+{
+	(void)mp;
+	(void)when;
 }
 
 /* Either way, where there are others at all. */

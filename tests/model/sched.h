@@ -22,6 +22,7 @@
 enum {
 	SCHED_BORDER = 1, /* in_rt and attn are part of what is tested (else private, see model_private) */
 	SCHED_TRIM = 2,   /* the states of coroutines are */
+	SCHED_TIMERS = 4, /* when the first timers are due is */
 };
 
 /* knobs as in WENDDEBUG; spin_us=0, rest_us=0 and the others' defaults hold. */

@@ -13,7 +13,7 @@
  *     }
  *
  * What it stands for: loop.c, spawn.c, foreign.c, start.c, stack.c, runq.c, idle.c and the rest of sched/ but
- * lock.c, cells.c and knobs.c, which are the real ones; base/fatal.c (fatal errors and panics end the execution
+ * lock.c, cells.c, knobs.c and timer.c, which are the real ones (a test fires what is due by timers_run_all); base/fatal.c (fatal errors and panics end the execution
  * as failures, with their text).
  */
 #ifndef TESTS_MODEL_THREADS_H

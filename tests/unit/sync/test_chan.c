@@ -21,8 +21,8 @@ static size_t size_of(size_t elem, size_t cap)
 	for (int i = 0; i < 10; i++) {
 		c[i] = wend_chan_make(elem, cap);
 		CHECK_EQ(wend_chan_cap(c[i]), (int)cap);
-		if (malloc_usable_size(c[i]) < least)
-			least = malloc_usable_size(c[i]);
+		if (malloc_usable_size(c[i]->mem) < least)
+			least = malloc_usable_size(c[i]->mem);
 	}
 	for (int i = 0; i < 10; i++)
 		wend_chan_release(c[i]);
