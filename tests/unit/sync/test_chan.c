@@ -7,6 +7,7 @@
 #include "harness/fault.h"
 #include "harness/parked.h"
 #include "harness/test.h"
+#include "sync/chan.h"
 
 WEND_CHAN_TYPE(ints, int);
 
