@@ -15,7 +15,7 @@ export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
 export MODEL_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test quick model mutants bench bench-check bench-save install clean help
+.PHONY: all lib test quick model mutants bench bench-check bench-save report install clean help
 .PHONY: setup-build setup-test setup-bench setup-check setup-report
 
 all: setup-build ## library, examples and tests, release build, into build/
@@ -50,6 +50,9 @@ bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=
 
 bench-check: setup-check ## did an operation become slower since an older commit? BASE=rev BUDGET=5m FILTER=regex
 	@scripts/bench-check --jobs $(JOBS)
+
+report: setup-report ## one HTML page and a Markdown summary of the last run, into results/report
+	@scripts/report
 
 bench-save: setup-report ## keep the last whole run under results/machines
 	@scripts/results save

@@ -40,6 +40,7 @@ def judge(bars, rows, facts):
         judged = claims.judge_check(check, rows, facts)
         judged["word"] = WORDS[judged["verdict"]]
         judged["bar"] = bar["max"]
+        judged["number"] = bar["metric"]
         out[(name, bar["metric"])] = judged
     return out
 

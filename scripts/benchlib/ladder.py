@@ -2,6 +2,8 @@
 """The cost ladder as data: which rows make a rung, and in which order people read them.
 
 A row that no rung names is listed after the ladder, so a new benchmark needs no entry here."""
+import re
+
 from . import stats
 
 REF = "atomics/xadd_private"
@@ -336,15 +338,30 @@ def all_rows(rows):
 
 
 def titles(rows):
-    """{(row, metric): the rung's title, with that of the rung it is a part of}."""
+    """{(row, metric): the rung's title in full}."""
     out = {}
-    for _, rungs in LADDER:
-        above = ""
-        for rung in rungs:
-            title = rung.title.strip()
-            above = above if rung.title.startswith(" ") else title
-            out[(resolve(rung.coroutine, rows), rung.metric)] = (
-                title if title == above else "%s, %s" % (above, title))
+    for heading, rungs in LADDER:
+        for rung, title in full_titles(heading, rungs):
+            out[(resolve(rung.coroutine, rows), rung.metric)] = title
+    return out
+
+
+# What the titles of a section leave to its heading.
+SHORT = {"Channels, per value or hop": "channel, ", "Select": "select, ",
+         "Hand over a token, per hop": "hand-over, "}
+
+
+def full_titles(heading, rungs):
+    """[(rung, title that needs neither heading nor the line above)]"""
+    out, above = [], ""
+    for rung in rungs:
+        title = rung.title.strip()
+        if rung.title.startswith(" "):
+            title = "%s, %s" % (above, title)
+        else:
+            # What is not alone any more on the lines below.
+            above = re.sub(r" alone$", "", title)
+        out.append((rung, SHORT.get(heading, "") + title))
     return out
 
 

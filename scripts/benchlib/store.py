@@ -113,7 +113,7 @@ def _row(row):
 def _bar(judged):
     """A judged bar without what a reader does not see."""
     return {k: v for k, v in judged.items()
-            if k in ("says", "unit", "bar", "value", "interval", "word", "reason") and v is not None}
+            if k in ("says", "number", "unit", "bar", "value", "interval", "word", "reason") and v is not None}
 
 
 def record(raw):
