@@ -69,10 +69,11 @@ class Bench:
 	def try_out(self, tests):
 		"""A test that fails by itself would kill everything."""
 		for test in sorted(tests):
-			program = self.programs[test]
-			r = subprocess.run([program.path], env=self.environment(0.1, 1), text=True, capture_output=True, cwd=self.build)
-			if r.returncode:
-				return "%s fails as it is:\n%s" % (test, r.stdout)
+			for memory in (None, "weak"):
+				r = subprocess.run(["nice", self.programs[test].path], env=self.environment(0.1, 1, memory), text=True,
+						capture_output=True, cwd=self.build)
+				if r.returncode:
+					return "%s fails as it is:\n%s" % (test, r.stdout)
 		return None
 
 	def sources(self, program):
