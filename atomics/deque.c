@@ -118,8 +118,8 @@ static int grow(struct deque *d, uint64_t t, uint64_t b)
 
 void deque_trim(struct deque *d)
 {
-	/* mutant: relaxed would do; an older top keeps the buffer, and D6 orders its end */
-	uint64_t t = atm_load_acq(&d->top), b = atm_load_rlx(&d->bottom);
+	/* rlx: an older top keeps the buffer, and D6 orders its end */
+	uint64_t t = atm_load_rlx(&d->top), b = atm_load_rlx(&d->bottom);
 	struct deque_buf *old = atm_load_rlx(&d->buf);
 	struct deque_buf *buf;
 

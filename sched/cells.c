@@ -15,9 +15,8 @@ static atm_u32 cell_rows; /* P numbers that ever were */
 atm_ptr *cell_row(uint32_t p)
 {
 	if (p >= atm_load_rlx(&cell_rows))
-		/* sched.lock held; rel: pairs with cells_sum. mutant: an addition that must be counted happened before
-		 * the sum, and so did this */
-		atm_store_rel(&cell_rows, p + 1);
+		/* sched.lock held; rlx: a number, and by coherence whoever must count an addition sees it: this comes first */
+		atm_store_rlx(&cell_rows, p + 1);
 	return cells[p];
 }
 
@@ -97,13 +96,13 @@ atm_u64 *cell_nobodys(uint32_t number)
 
 static int64_t cell_sum(atm_ptr *row, uint32_t number, bool reset)
 {
-	/* acq: pairs with make_segment. mutant: as there and in cell_row */
+	/* acq: pairs with make_segment. mutant: as there */
 	atm_u64 *segment = atm_load_acq(&row[number / CELLS_PER_SEGMENT]);
 	int64_t n;
 
 	if (!segment)
 		return 0;
-	n = (int64_t)atm_load_acq(&segment[number % CELLS_PER_SEGMENT]); /* mutant: a number, no data behind it */
+	n = (int64_t)atm_load_acq(&segment[number % CELLS_PER_SEGMENT]); /* acq: R2 of sync/rwmutex.c */
 	if (reset)
 		atm_store_rlx(&segment[number % CELLS_PER_SEGMENT], 0); /* rlx: nobody adds meanwhile */
 	return n;
@@ -111,7 +110,7 @@ static int64_t cell_sum(atm_ptr *row, uint32_t number, bool reset)
 
 int64_t cells_sum(uint32_t number, bool reset)
 {
-	uint32_t rows = atm_load_acq(&cell_rows); /* acq: pairs with cell_row. mutant: as there */
+	uint32_t rows = atm_load_rlx(&cell_rows); /* rlx: as in cell_row */
 	int64_t sum = cell_sum(cells[NOBODYS], number, reset);
 
 	for (uint32_t i = 0; i < rows; i++)

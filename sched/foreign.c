@@ -48,8 +48,8 @@ struct m *enter_foreign(void)
 	foreign_section_begin();
 	inside++;
 	counted = false;
-	/* Or who is refused all the time holds up the end. mutant: a hint */
-	if (atm_load_acq(&sched.phase) == PHASE_RUNNING) {
+	/* Or who is refused all the time holds up the end. rlx: a hint */
+	if (atm_load_rlx(&sched.phase) == PHASE_RUNNING) {
 		atm_add_sc(&sched.foreign_in, 1);              /* F1 */
 		counted = atm_load_acq(&sched.phase) == PHASE_RUNNING; /* F1; mutant: the add is the barrier */
 		if (!counted)

@@ -98,7 +98,7 @@ int procs_resize(int n)
 	}
 	drop_idle_above(n);
 	for (int i = n; i < old; i++) {
-		atm_store_rel(&sched.allp[i]->retire, 1); /* mutant: a request, no data behind it */
+		atm_store_rlx(&sched.allp[i]->retire, 1); /* rlx: a request, no data behind it */
 		empty_from_outside(sched.allp[i]);
 	}
 	return 0;

@@ -60,7 +60,7 @@ void global_put_locked(struct g *first, struct g *last, uint32_t n)
 	else
 		q->head = first;
 	q->tail = last;
-	atm_store_rel(&q->n, atm_load_rlx(&q->n) + n); /* rel: a hint with a date; mutant: the lock decides */
+	atm_store_rlx(&q->n, atm_load_rlx(&q->n) + n); /* rlx: written under the lock, whose release is a full barrier */
 }
 
 void global_put(struct g *gp)

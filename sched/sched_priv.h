@@ -159,10 +159,9 @@ static inline void give_back(struct p *pp)
 
 static inline void give_back_if_asked(struct p *pp)
 {
-	if (unlikely(atm_load_acq(&pp->flush))) { /* mutant: a request, no data behind it */
+	if (unlikely(atm_load_rlx(&pp->flush))) { /* rlx: a request, no data behind it */
 		give_back(pp);
-		/* rel: pairs with ask_for_caches. mutant: what is given back goes through the class's lock */
-		atm_store_rel(&pp->flush, 0);
+		atm_store_rlx(&pp->flush, 0); /* rlx: the class's lock, through which all of it went, is a full barrier */
 	}
 }
 

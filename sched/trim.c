@@ -32,7 +32,7 @@ no_instrument static bool collect(struct g *gp, uint64_t id, size_t size, void *
 {
 	struct batch *batch = arg;
 
-	if (atm_load_acq(&gp->state) == G_WAITING && !(gp->flags & G_FOREIGN)) { /* mutant: a hint */
+	if (atm_load_rlx(&gp->state) == G_WAITING && !(gp->flags & G_FOREIGN)) { /* rlx: a hint */
 		batch->gp[batch->n] = gp;
 		batch->id[batch->n++] = id;
 	}
@@ -135,12 +135,12 @@ static void ask_for_caches(const struct p *mine)
 
 	for (int i = 0; i < (int)p_count(); i++)
 		if (sched.allp[i] != mine)
-			atm_store_rel(&sched.allp[i]->flush, 1); /* mutant: a request, no data behind it */
+			atm_store_rlx(&sched.allp[i]->flush, 1); /* rlx: a request, no data behind it */
 	while (waiting && clock_now() < end) {
 		flush_idle_caches();
 		waiting = false;
 		for (int i = 0; i < (int)p_count(); i++)
-			waiting = waiting || atm_load_acq(&sched.allp[i]->flush); /* mutant: the class's lock orders the rest */
+			waiting = waiting || atm_load_rlx(&sched.allp[i]->flush); /* rlx: what came back is under the class's lock */
 		atm_pause();
 	}
 }

@@ -64,8 +64,8 @@ void wend_counter_add(wend_counter *c, int64_t n)
 
 int64_t counter_sum(const wend_counter *c)
 {
-	uint32_t number = atm_load_acq(&c->wend__id); /* mutant: a number, no data behind it */
-	int64_t sum = (int64_t)atm_load_acq(&c->wend__shared); /* mutant: as above */
+	uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
+	int64_t sum = (int64_t)atm_load_rlx(&c->wend__shared); /* rlx: as above */
 
 	if (number && number != NO_CELL)
 		sum += cells_sum(number, false);
@@ -84,7 +84,7 @@ int64_t wend_counter_load(const wend_counter *c)
 void wend_counter_free(wend_counter *c)
 {
 	struct m *mp = enter();
-	uint32_t number = atm_load_acq(&c->wend__id); /* mutant: a number, no data behind it */
+	uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
 
 	if (number && number != NO_CELL) {
 		cells_sum(number, true);
