@@ -289,8 +289,8 @@ def reindex(results):
         path = os.path.join(folder_of(results, fp), "machine.json")
         if found and write(path, machine(found[-1][1])):
             changed.append(path)
-        title = fingerprint.title(found[-1][1]["hard"]) if found else None
-        machines.append({"fingerprint": fp, "title": title,
+        known = [r["hard"] for _, r in found[-1:]] or [c["machine"]["hard"] for c in calibrations(results, fp).values()]
+        machines.append({"fingerprint": fp, "title": fingerprint.title(known[0]) if known else None,
                          "runs": [{"file": f, "started": r["started"], "commit": r["commit"],
                                    "full": r["settings"]["full"]} for f, r in found],
                          "calibration": sorted(calibrations(results, fp))})
@@ -379,10 +379,11 @@ def check(results):
                     out.append("%s: not as it is written by scripts/results" % rel)
         for f in _json_files(os.path.join(folder, "calibration")):
             obj = one(os.path.join(folder, "calibration", f))
-            if obj and obj["fingerprint"] != fp:
-                out.append("machines/%s/calibration/%s: belongs into machines/%s"
-                           % (fp, f, obj["fingerprint"]))
-        one(os.path.join(folder, "machine.json"))
+            if obj and {obj["fingerprint"], fingerprint.name(obj["machine"]["hard"])} != {fp}:
+                out.append("machines/%s/calibration/%s: is of %s, with hard facts of %s"
+                           % (fp, f, obj["fingerprint"], fingerprint.name(obj["machine"]["hard"])))
+        if _json_files(os.path.join(folder, "runs")):
+            one(os.path.join(folder, "machine.json"))
     one(os.path.join(results, "index.json"))
     if not out:
         out += stale(results)

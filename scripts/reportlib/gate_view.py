@@ -116,42 +116,39 @@ def check(view):
                    "median, with its 99 % interval; the shaded band is what is too small to be called a change.", body)
 
 
+CLASSES = {"one": "on one P", "two": "on two P's"}
+
+
+def _table(title, note, head, lines):
+    return '<h3>%s</h3><p class="note">%s</p><table class="stack"><thead><tr>%s</tr></thead><tbody>%s</tbody></table>' % (
+        title, note, "".join('<th%s>%s</th>' % (' class="n"' if i else "", h) for i, h in enumerate(head)), lines)
+
+
 def calibration(view):
     """False alarms and power, as the stored calibration says."""
     aa, power = view.calibration.get("aa"), view.calibration.get("power")
     if not aa and not power:
         return ""
     body = ""
-    if aa:
+    if aa and aa["summary"]:
         lines = "".join(
-            '<tr><td>%s</td><td class="n">%d</td><td class="n">%d</td><td class="n">%d</td><td class="n">%.1f %%</td></tr>' % (
-                esc(cls), s["blocks"], s["alarms"], s["confirmed"], 100 * s["rate_at_most"])
-            for cls, s in _items(aa["summary"], ("class",)))
-        body += ('<h3>False alarms</h3><p class="note">One build compared with itself. An alarm counts when a second, '
-                 'independent series confirms it; the last column is the rate that 95 % of such experiments would '
-                 'stay below.</p><table class="stack"><thead><tr><th>class of rows</th><th class="n">comparisons</th><th class="n">first '
-                 'series</th><th class="n">confirmed</th><th class="n">rate at most</th></tr></thead><tbody>%s</tbody></table>'
-                 ).replace("95 %", "95 %%") % lines
-    if power:
+            '<tr><td>%s</td><td class="n">%d</td><td class="n">%d</td><td class="n">%d</td><td class="n">%d</td>'
+            '<td class="n">%.1f %%</td></tr>' % (CLASSES.get(s["class"], esc(s["class"])), s["blocks"], s["undecided"],
+                                                 s["alarms"], s["confirmed"], 100 * s["rate_at_most"])
+            for s in aa["summary"])
+        body += _table("False alarms", "One build compared with itself. An alarm counts when a second, independent "
+                       "series confirms it. At most: what the true rate stays below with 95 % certainty.",
+                       ("rows", "comparisons", "undecided", "first series", "false alarms", "at most"), lines)
+    if power and power["summary"]:
         lines = "".join(
-            '<tr><td>%s</td><td class="n">%d of %d</td><td class="n">%.0f %%</td></tr>' % (
-                esc(key), s["found"], s["trials"], 100 * s["rate_at_least"])
-            for key, s in _items(power["summary"], ("row", "injected")))
-        body += ('<h3>What it finds</h3><p class="note">Slowdowns of known size, really built in. The last column is the '
-                 'rate that 95 %% of such experiments would stay above.</p><table class="stack"><thead><tr><th>row and injection'
-                 '</th><th class="n">found</th><th class="n">rate at least</th></tr></thead><tbody>%s</tbody></table>' % lines)
+            '<tr><td>%s, %s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%d of %d</td><td class="n">%.0f %%</td></tr>' % (
+                esc(s["row"]), esc(s["injected"]), esc(s["metric"]),
+                _percent(s["change"]) if s["metric"] in TIMES else "%+.3g" % s["change"], s["found"], s["trials"],
+                100 * s["rate_at_least"]) for s in power["summary"])
+        body += _table("What it finds", "Faults of known size, really built in, and the measure that should show them. "
+                       "At least: what the true rate stays above with 95 % certainty.",
+                       ("row and fault", "by", "measured", "found", "at least"), lines)
+    if not body:
+        return ""
     return section("gate", "How good the gate is here",
                    "A gate that never failed proves nothing, and one that cries wolf is switched off.", body)
-
-
-def _items(summary, keys):
-    """[(name, numbers)] of a summary, which is a list with its names inside or nested objects."""
-    if isinstance(summary, list):
-        return [(", ".join(str(s[k]) for k in keys), s) for s in summary]
-    out = []
-    for name, inner in summary.items():
-        if len(keys) > 1:
-            out += [("%s, %s" % (name, k), v) for k, v in _items(inner, keys[1:])]
-        else:
-            out.append((name, inner))
-    return out

@@ -52,10 +52,13 @@ CHECK = {
              row("mutex/alone", "PASS", [measure("cpu", 5, 4.5, -0.1, [-0.12, -0.08])], ["faster"]),
              row("spawn/join_one", "PASS", [measure("cpu", 50, 50.1, 0.002, [-0.01, 0.01])]),
              row("counts/only", "PASS", [measure("instructions", 40, 40, 0, None, "PASS", 0.4, "")])]}
-AA = {"schema": "wend-calibration-1", "kind": "aa", "machine": {"fingerprint": REC["fingerprint"]},
-      "summary": {"one": {"blocks": 40, "alarms": 1, "confirmed": 0, "rate_at_most": 0.072}}}
-POWER = {"schema": "wend-calibration-1", "kind": "power", "machine": {"fingerprint": REC["fingerprint"]},
-         "summary": {"yield/2": {"+5%": {"trials": 20, "found": 20, "rate_at_least": 0.86}}}}
+FACTS = {key: REC[key] for key in ("hard", "soft", "build")}
+AA = {"schema": "wend-calibration-1", "kind": "aa", "fingerprint": REC["fingerprint"], "machine": FACTS, "blocks": [],
+      "summary": [{"class": "one", "blocks": 40, "rows": 20, "alarms": 1, "confirmed": 0, "undecided": 3,
+                   "rate_at_most": 0.072}]}
+POWER = {"schema": "wend-calibration-1", "kind": "power", "fingerprint": REC["fingerprint"], "machine": FACTS,
+         "trials": [], "summary": [{"row": "yield/2", "injected": "+5%", "metric": "cpu", "trials": 20, "found": 20,
+                                    "passed": 0, "change": 0.049, "rate_at_least": 0.86}]}
 
 
 def whole():
@@ -167,7 +170,7 @@ class Page(unittest.TestCase):
 
     def test_the_gates_rates_are_told(self):
         text = gate_view.calibration(whole())
-        for part in ("40", "7.2 %", "20 of 20", "86 %", "yield/2, +5%"):
+        for part in ("40", "7.2 %", "20 of 20", "86 %", "yield/2, +5%", "+4.9 %"):
             self.assertIn(part, text)
 
 

@@ -250,6 +250,36 @@ class Checking(Folder):
         os.rename(self.folder, os.path.join(os.path.dirname(self.folder), "00000000"))
         self.found("belongs into machines/" + self.fp)
 
+    def calibration(self, **changes):
+        """A calibration of the same machine, put into its folder."""
+        machine = store.read(os.path.join(self.folder, "machine.json"))
+        block = {"when": "2026-01-02T03:04:05+00:00", "commit": "abc", "class": "one", "row": "yield/2",
+                 "verdict": "PASS"}
+        obj = {"schema": "wend-calibration-1", "kind": "aa", "fingerprint": self.fp,
+               "machine": {k: machine[k] for k in ("hard", "soft", "build")}, "summary": [], "blocks": [block]}
+        obj.update(changes)
+        store.write(os.path.join(self.folder, "calibration", "aa.json"), obj)
+        store.reindex(self.results)
+
+    def test_calibrations(self):
+        self.calibration()
+        self.assertEqual(store.check(self.results), [])
+        self.assertEqual(json.loads(self.tree()["index.json"])["machines"][0]["calibration"], ["aa"])
+        self.calibration(kind="power")
+        self.found("'trials' is a required property")
+        self.calibration(fingerprint="00000000")
+        self.found("is of 00000000")
+        self.calibration(blocks=[{"row": "yield/2"}])
+        self.found("'when' is a required property")
+
+    def test_a_machine_with_a_calibration_alone(self):
+        self.calibration()
+        shutil.rmtree(os.path.join(self.folder, "runs"))
+        os.unlink(os.path.join(self.folder, "machine.json"))
+        store.reindex(self.results)
+        self.assertEqual(store.check(self.results), [])
+        self.assertIn("Example 9000", json.loads(self.tree()["index.json"])["machines"][0]["title"])
+
     def test_a_wrong_name(self):
         os.rename(self.run_file, os.path.join(os.path.dirname(self.run_file), "mine.json"))
         self.found("its name should be 2026-01-02T0304-0123456789ab.json")
