@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -35,9 +36,11 @@ type result struct {
 	Name      string             `json:"name"`
 	NsPerOp   float64            `json:"ns_per_op"`
 	Ops       int                `json:"ops"`
+	CPUNs     float64            `json:"cpu_ns"` // of the whole process, per operation
 	Placement string             `json:"placement"`
 	Clock     string             `json:"clock"`
 	Extra     map[string]float64 `json:"extra"`
+	Lat       map[string]float64 `json:"lat,omitempty"`
 }
 
 // share splits n operations over k goroutines; the first n%k do one more.
@@ -939,111 +942,6 @@ func mapRows(procs int) []row {
 	return all
 }
 
-// workSink keeps someWork from being optimised away.
-var workSink int
-
-// someWork takes about 35 ns, as lock_some_work in bench/lock_work.h does.
-func someWork() {
-	x := 0
-	for i := 0; i < 100; i++ {
-		x ^= i
-	}
-	if x == -1 {
-		workSink = x
-	}
-}
-
-func mutexAlone(_ *result, n int) time.Duration {
-	var mu sync.Mutex
-	start := time.Now()
-	for i := 0; i < n; i++ {
-		mu.Lock()
-		mu.Unlock()
-	}
-	return time.Since(start)
-}
-
-// mutexContended: so many goroutines per P, with work inside and outside or without.
-func mutexContended(perP int, work bool) func(*result, int) time.Duration {
-	return func(_ *result, n int) time.Duration {
-		var mu sync.Mutex
-		k := perP * runtime.GOMAXPROCS(0)
-		return crowd(k, func(i int) {
-			for left := share(n, k, i); left > 0; left-- {
-				mu.Lock()
-				if work {
-					someWork()
-				}
-				mu.Unlock()
-				if work {
-					someWork()
-				}
-			}
-		})
-	}
-}
-
-func rwmutexRead(_ *result, n int) time.Duration {
-	var rw sync.RWMutex
-	return crowd(runtime.GOMAXPROCS(0), func(int) {
-		for i := 0; i < n; i++ {
-			rw.RLock()
-			rw.RUnlock()
-		}
-	})
-}
-
-func rwmutexWrite(_ *result, n int) time.Duration {
-	var rw sync.RWMutex
-	start := time.Now()
-	for i := 0; i < n; i++ {
-		rw.Lock()
-		rw.Unlock()
-	}
-	return time.Since(start)
-}
-
-// rwmutexMix: so many reads in a thousand.
-func rwmutexMix(perP, reads int) func(*result, int) time.Duration {
-	return func(_ *result, n int) time.Duration {
-		var rw sync.RWMutex
-		k := perP * runtime.GOMAXPROCS(0)
-		return crowd(k, func(i int) {
-			rng := 0x9E3779B97F4A7C15 * (uint64(i) + 1)
-			for left := share(n, k, i); left > 0; left-- {
-				rng ^= rng >> 12
-				rng ^= rng << 25
-				rng ^= rng >> 27
-				if int((rng*0x2545F4914F6CDD1D)>>32*1000>>32) < reads {
-					rw.RLock()
-					rw.RUnlock()
-				} else {
-					rw.Lock()
-					rw.Unlock()
-				}
-			}
-		})
-	}
-}
-
-// condTurns: two goroutines take turns; an operation is one turn.
-func condTurns(_ *result, n int) time.Duration {
-	var mu sync.Mutex
-	cond := sync.NewCond(&mu)
-	turn := 0
-	return crowd(2, func(i int) {
-		for left := n / 2; left > 0; left-- {
-			mu.Lock()
-			for turn%2 != i {
-				cond.Wait()
-			}
-			turn++
-			cond.Signal()
-			mu.Unlock()
-		}
-	})
-}
-
 // rows lists what may use at most so many Ps: each with one, with two, and, where there may be more,
 // with all of them (_pn).
 func rows(full bool, procs int) []row {
@@ -1107,6 +1005,15 @@ func rows(full bool, procs int) []row {
 	return append(all, chanRows(full, procs)...)
 }
 
+// cpuTime is what the process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // run grows n until one batch lasts long enough; that batch is the figure.
 func run(w row, target time.Duration) result {
 	runtime.GOMAXPROCS(w.procs)
@@ -1118,7 +1025,9 @@ func run(w row, target time.Duration) result {
 	}
 	for {
 		r.Extra = map[string]float64{"procs": float64(w.procs)}
+		cpu := cpuTime()
 		d := w.body(&r, n)
+		r.CPUNs = float64(cpuTime()-cpu) / float64(n)
 		r.Ops, r.NsPerOp = n, float64(d)/float64(n)
 		if w.fixed != 0 || d >= target*2/3 {
 			return r
@@ -1163,6 +1072,6 @@ func main() {
 			}
 			continue
 		}
-		fmt.Printf("%-28s %12.1f ns/op %12d ops %v\n", r.Name, r.NsPerOp, r.Ops, r.Extra)
+		fmt.Printf("%-28s %12.1f ns/op %8.1f of CPU %12d ops %v %v\n", r.Name, r.NsPerOp, r.CPUNs, r.Ops, r.Extra, r.Lat)
 	}
 }
