@@ -11,7 +11,7 @@
  *   atomic_builtin.h  the compiler's __atomic (sanitizers, other CPUs)
  *   atomic_model.h    calls of the model checker (docs/model.md)
  * A backend defines, for T in u32, u64 and ptr, atm__T_{load_rlx, load_acq, store_rlx, store_rel,
- * xchg_sc, cas_sc, add_sc} (or_sc and and_sc for the integers) and atm_fence_sc, atm_pause,
+ * xchg_sc, cas_sc, add_sc} (or_sc, and_sc, bts_sc for the integers) and atm_fence_sc, atm_pause,
  * ATM_BACKEND; and ATM_SIZE if it wants capacities and patiences small, ATM_TSO if it is not the CPU that decides.
  *
  * The words are wrapped in structures, so that a plain access does not compile.
@@ -65,6 +65,9 @@ typedef wend__ptr atm_ptr;
 #define atm_add_sc(p, n) ATM__PICK_INT(p, add_sc)((p), (n))
 #define atm_or_sc(p, bits) ATM__PICK_INT(p, or_sc)((p), (bits))
 #define atm_and_sc(p, bits) ATM__PICK_INT(p, and_sc)((p), (bits))
+
+/* Sets bit number `bit`; was it set? One locked instruction, which a compare-and-swap needs a right guess for. */
+#define atm_bts_sc(p, bit) ATM__PICK_INT(p, bts_sc)((p), (bit))
 
 /* True when *p was `old` and is `new` now; strong. */
 #define atm_cas_sc(p, old, new) ATM__PICK(p, cas_sc)((p), (old), (new))

@@ -50,6 +50,10 @@ ATM__CC(ptr, atm_ptr, void *)
 	static force_inline ctype atm__##T##_and_sc(word *p, ctype bits)                             \
 	{                                                                                             \
 		return __atomic_fetch_and(&p->wend__v, bits, __ATOMIC_SEQ_CST);                           \
+	}                                                                                             \
+	static force_inline bool atm__##T##_bts_sc(word *p, unsigned bit)                            \
+	{                                                                                             \
+		return atm__##T##_or_sc(p, (ctype)1 << bit) & (ctype)1 << bit;                            \
 	}
 
 ATM__CC_INT(u32, atm_u32, uint32_t)

@@ -73,6 +73,13 @@ ATM__CK(ptr, atm_ptr, void *, ptr)
 			old = ck_pr_load_##S(&p->wend__v);                                                    \
 		while (!atm__##T##_cas_sc(p, old, old & bits));                                           \
 		return old;                                                                               \
+	}                                                                                             \
+	static force_inline bool atm__##T##_bts_sc(word *p, unsigned bit)                            \
+	{                                                                                             \
+		ck_pr_fence_release();                                                                    \
+		bool was = ck_pr_bts_##S(&p->wend__v, bit);                                               \
+		ck_pr_fence_acquire();                                                                    \
+		return was;                                                                               \
 	}
 
 ATM__CK_INT(u32, atm_u32, uint32_t, 32)

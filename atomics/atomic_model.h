@@ -66,6 +66,10 @@ ATM__MODEL(ptr, atm_ptr, void *, uintptr_t)
 	static force_inline ctype atm__##T##_and_sc(word *p, ctype bits)                              \
 	{                                                                                             \
 		return (ctype)wend__model_rmw(&p->wend__v, sizeof p->wend__v, MODEL_AND, bits, 0);        \
+	}                                                                                             \
+	static force_inline bool atm__##T##_bts_sc(word *p, unsigned bit)                             \
+	{                                                                                             \
+		return atm__##T##_or_sc(p, (ctype)1 << bit) & (ctype)1 << bit;                            \
 	}
 
 ATM__MODEL_INT(u32, atm_u32, uint32_t)

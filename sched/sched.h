@@ -37,9 +37,13 @@ int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_e
 /* The same for who is inside already, mp as from enter, or off any coroutine; fn is what lists say it runs. */
 int spawn_inside(struct m *mp, void (*fn)(void *), void *arg);
 
-/* Can it help to wait for another coroutine on the CPU? Only when some other P runs user code, and nobody
- * waits for this one. mp as from enter. */
-bool spin_may_help(const struct m *mp);
+/* Can it help to wait on the CPU for another coroutine? Only when some other P runs user code. mp as from enter. */
+enum spin {
+	SPIN_NOT,
+	SPIN_SHORT, /* others are ready on this P: for as long as a park and a switch to them take */
+	SPIN_LONG,  /* none are: for as long as it takes the P to look for work, and the waiter to come back */
+};
+enum spin spin_may_help(const struct m *mp);
 
 /* leave for callers that may be foreign. */
 static force_inline void leave_any(struct m *mp)

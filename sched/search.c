@@ -28,15 +28,17 @@ static bool is_stale(const struct p *pp, const struct p *victim)
 	return pp->seen_tick[victim->id] == atm_load_rlx(&victim->tick);
 }
 
-bool spin_may_help(const struct m *mp)
+enum spin spin_may_help(const struct m *mp)
 {
 	uint64_t load = atm_load_rlx(&sched.load); /* rlx: a guess */
 	uint32_t off = load_idle(load) + load_spinning(load);
 	uint32_t on = atm_load_rlx(&sched.nprocs); /* rlx: likewise */
 
 	if (!mp || !mp->p)
-		return on > off;
-	return on > off + 1 && runq_len(mp->p) == 0;
+		return on > off ? SPIN_LONG : SPIN_NOT;
+	if (on <= off + 1)
+		return SPIN_NOT;
+	return runq_len(mp->p) == 0 ? SPIN_LONG : SPIN_SHORT;
 }
 
 static void look(struct p *pp)

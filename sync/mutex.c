@@ -14,21 +14,25 @@
 #include "base/race.h"
 #include "sync/waitq_priv.h"
 
+#define LOCKED_BIT 0
 #define LOCKED 1ULL
 #define WOKEN 8ULL
 #define STARVING 16ULL
 
-#define SPIN_ROUNDS ATM_SIZE(4, 1)
-#define SPIN_PAUSES ATM_SIZE(30, 1)
 #define STARVING_NS ATM_SIZE(1000000, 1500)
 
 _Static_assert(sizeof(wend_mutex) == 16, "users' structures contain it");
 
 /* ---- Lock --------------------------------------------------------------------------------------- */
 
+/* Who waited for too long sees to it that those behind him, who have waited, too, do not have to compete. */
 static inline bool take(wend_mutex *mu, uint64_t s, struct wend__waiter *w)
 {
-	if (!atm_cas_sc(&mu->wend__state, s, (s | LOCKED) & ~(w->awake ? WOKEN : 0))) /* M1 */
+	uint64_t to = (s | LOCKED) & ~(w->awake ? WOKEN : 0);
+
+	if (w->starving && (s & WAITERS))
+		to |= STARVING;
+	if (!atm_cas_sc(&mu->wend__state, s, to)) /* M1 */
 		return false;
 	w->awake = false;
 	return true;
@@ -39,19 +43,18 @@ static bool compete(wend_mutex *mu, struct m *mp, struct wend__waiter *w)
 {
 	for (int round = 0;;) {
 		uint64_t s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+		int pauses;
 
 		if (!(s & LOCKED)) {
 			if (take(mu, s, w))
 				return true;
 			continue;
 		}
-		if (round == SPIN_ROUNDS || (s & STARVING) || !spin_may_help(mp))
+		if ((s & STARVING) || (pauses = waitq_spin(mp, round++)) == 0)
 			return false;
 		if ((s & (WAITERS | WOKEN)) == WAITERS && atm_cas_sc(&mu->wend__state, s, s | WOKEN))
 			w->awake = true; /* unlock need not wake another */
-		for (int i = 0; i < SPIN_PAUSES; i++)
-			atm_pause();
-		round++;
+		waitq_pause(pauses);
 	}
 }
 
@@ -74,13 +77,12 @@ static bool commit(struct g *gp, void *arg)
 {
 	struct wend__waiter *w = arg;
 	wend_mutex *mu = w->obj;
-	bool again = w->since != 0; /* has slept before */
 	uint64_t drop = WAITQ_LOCK | (w->awake ? WOKEN : 0);
-	int64_t now = clock_now();
+	int64_t now = w->since ? 0 : clock_now();
 	uint64_t s = waitq_lock(&mu->wend__state);
 
 	(void)gp;
-	if (again) {
+	if (w->since) { /* has slept before */
 		waitq_prepend(&mu->wend__waiters, w);
 	} else {
 		w->since = now;
@@ -90,7 +92,7 @@ static bool commit(struct g *gp, void *arg)
 	while ((s = atm_load_rlx(&mu->wend__state)) & LOCKED) { /* rlx: the CAS decides */
 		uint64_t to = (s & ~drop) | WAITERS;
 
-		if (again && now - w->since > STARVING_NS)
+		if (w->starving)
 			to |= STARVING;
 		if (atm_cas_sc(&mu->wend__state, s, to)) /* M2, L1; from here on w is somebody else's */
 			return true;
@@ -136,6 +138,7 @@ static noinline void lock_slow(wend_mutex *mu)
 			return;
 		default:
 			w.awake = true;
+			w.starving = clock_now() - w.since > STARVING_NS;
 		}
 	}
 	leave_any(mp);
@@ -143,23 +146,17 @@ static noinline void lock_slow(wend_mutex *mu)
 
 void wend_mutex_lock(wend_mutex *mu)
 {
-	if (unlikely(!atm_cas_sc(&mu->wend__state, 0, LOCKED))) /* M1 */
+	if (unlikely(atm_bts_sc(&mu->wend__state, LOCKED_BIT))) /* M1; leaves the other bits, and who they speak of, alone */
 		lock_slow(mu);
 	race_acquire(mu);
 }
 
 bool wend_mutex_trylock(wend_mutex *mu)
 {
-	for (;;) {
-		uint64_t s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
-
-		if (s & LOCKED)
-			return false;
-		if (atm_cas_sc(&mu->wend__state, s, s | LOCKED)) { /* M1 */
-			race_acquire(mu);
-			return true;
-		}
-	}
+	if ((atm_load_rlx(&mu->wend__state) & LOCKED) || atm_bts_sc(&mu->wend__state, LOCKED_BIT)) /* M1; rlx: no claim */
+		return false;
+	race_acquire(mu);
+	return true;
 }
 
 /* ---- Unlock ------------------------------------------------------------------------------------- */
@@ -182,7 +179,13 @@ static void wake(struct m *mp, wend_mutex *mu)
 	waitq_end(mp, w, s & STARVING ? FATE_OWNS : FATE_RETRY);
 }
 
-static noinline void unlock_slow(wend_mutex *mu)
+/* Nobody need be woken. Who holds the list is about to sleep, and will see that the mutex is free. */
+static inline bool free_for_all(uint64_t s)
+{
+	return !(s & STARVING) && (!(s & WAITERS) || (s & (WOKEN | WAITQ_LOCK)));
+}
+
+static noinline void unlock_waking(wend_mutex *mu)
 {
 	struct m *mp = enter();
 	bool running = mp || foreign_may(); /* else the runtime has ended, and with it who waited */
@@ -192,8 +195,7 @@ static noinline void unlock_slow(wend_mutex *mu)
 
 		if (!(s & LOCKED))
 			wend__fatal("sync: unlock of unlocked mutex");
-		/* Who holds the list is about to sleep, and will see that the mutex is free. */
-		if (!(s & STARVING) && (!(s & WAITERS) || (s & (WOKEN | WAITQ_LOCK)))) {
+		if (free_for_all(s)) {
 			if (atm_cas_sc(&mu->wend__state, s, s & ~LOCKED)) /* M1, M2; the last access to mu */
 				break;
 		} else if (!running) {
@@ -207,6 +209,16 @@ static noinline void unlock_slow(wend_mutex *mu)
 		}
 	}
 	leave_any(mp);
+}
+
+static noinline void unlock_slow(wend_mutex *mu)
+{
+	uint64_t s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+
+	/* The common case while others wait: one of them has been woken and not run yet. */
+	if ((s & LOCKED) && free_for_all(s) && atm_cas_sc(&mu->wend__state, s, s & ~LOCKED)) /* M1, M2; the last access */
+		return;
+	unlock_waking(mu);
 }
 
 void wend_mutex_unlock(wend_mutex *mu)

@@ -30,8 +30,6 @@
 #define FENCED 64ULL
 #define READER (1ULL << 32)
 
-#define SPIN_ROUNDS ATM_SIZE(4, 1)
-#define SPIN_PAUSES ATM_SIZE(30, 1)
 #define BIAS_PERIOD ATM_SIZE(16, 1) /* central reads from one thought of bias to the next */
 #define CALM_FACTOR ATM_SIZE(9, 0)
 
@@ -235,12 +233,10 @@ static bool try_read(struct m *mp, wend_rwmutex *rw)
 /* Waits on the CPU for a while if that can help: true, look again. */
 static bool spin(struct m *mp, int *round)
 {
-	if (*round == SPIN_ROUNDS || !spin_may_help(mp))
-		return false;
-	for (int i = 0; i < SPIN_PAUSES; i++)
-		atm_pause();
-	++*round;
-	return true;
+	int pauses = waitq_spin(mp, (*round)++);
+
+	waitq_pause(pauses);
+	return pauses > 0;
 }
 
 static bool commit_reader(struct g *gp, void *arg)

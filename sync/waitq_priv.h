@@ -36,6 +36,7 @@ struct wend__waiter {
 	uint64_t want;                    /* likewise: units of a semaphore */
 	int64_t since;                    /* the waiter's own */
 	bool awake;                       /* the waiter's own: the object counts it as awake (mutex) */
+	bool starving;                    /* likewise: it has waited for too long (mutex) */
 	atm_u32 fate;                     /* enum fate; who takes the node off the list */
 };
 
@@ -78,6 +79,27 @@ static inline void waitq_relax(unsigned turn)
 		atm_pause();
 	else
 		sched_yield();
+}
+
+/* Pauses until the next look at a lock that somebody else holds, after `round` of them; 0: better park. In all they
+ * take what they may save (then the worst is twice the best; Karlin et al. 1991), for a pause of 25 ns. Between two looks the
+ * holder has the lock's cache line for itself, for a hundred short critical sections. */
+static inline int waitq_spin(const struct m *mp, int round)
+{
+	switch (spin_may_help(mp)) {
+	case SPIN_SHORT:
+		return round < 1 ? ATM_SIZE(20, 1) : 0;
+	case SPIN_LONG:
+		return round < ATM_SIZE(8, 1) ? ATM_SIZE(60, 1) : 0;
+	default:
+		return 0;
+	}
+}
+
+static inline void waitq_pause(int pauses)
+{
+	while (pauses-- > 0)
+		atm_pause();
 }
 
 /* Returns the word with the bit set. Many instructions between this and the release are a mistake. */

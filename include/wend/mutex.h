@@ -18,8 +18,9 @@
  * yet. A mutex that coroutines still waited for when the runtime ended must be zeroed before it is used
  * under another one.
  *
- * Fairness is Go's: newcomers may overtake who sleeps, as they are on a CPU already; whoever has waited
- * for more than 1 ms and loses again gets the mutex handed over by the next unlock. (Barging and
+ * Fairness is Go's and a little more: newcomers may overtake who sleeps, as they are on a CPU already; whoever has
+ * waited for more than 1 ms and loses again gets the mutex handed over by the next unlock; and when somebody
+ * gets it who has waited that long, those who sleep behind him are handed it one after the other. (Barging and
  * eventual hand-over: Go 1.9; the list inside the lock, guarded by a bit of its word: nsync, WTF::WordLock.)
  */
 #ifndef WEND_MUTEX_H
@@ -36,7 +37,7 @@ typedef struct wend_mutex {
 	struct wend__waiter *wend__waiters;
 } wend_mutex;
 
-/* Locks m; blocks while it is locked. Uncontended: one compare-and-swap. */
+/* Locks m; blocks while it is locked. While it is free: one locked instruction. */
 WEND_API void wend_mutex_lock(wend_mutex *m);
 
 /* Locks m and returns true if it is unlocked at this moment; else false. Never blocks. */

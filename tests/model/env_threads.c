@@ -318,11 +318,11 @@ void timers_were_set(struct m *mp, int64_t when)
 	(void)when;
 }
 
-/* Either way, where there are others at all. */
-bool spin_may_help(const struct m *mp)
+/* Either way, where there are others at all; for how long is no question here. */
+enum spin spin_may_help(const struct m *mp)
 {
 	(void)mp;
-	return model_choose(2) == 1;
+	return model_choose(2) == 1 ? SPIN_LONG : SPIN_NOT;
 }
 
 void wend_yield(void)

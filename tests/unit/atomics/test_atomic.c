@@ -61,6 +61,12 @@ enum { THREADS = 4, ROUNDS = 50000 };
 		CHECK_EQ(atm_or_sc(&g.v, top - 0xF0), 0);                                                 \
 		CHECK_EQ(atm_and_sc(&g.v, (top ^ 0xF) | 1), top - 0xF0);                                  \
 		CHECK_EQ(atm_load_rlx(&g.v), (top - 0xF0) & ((top ^ 0xF) | 1));                           \
+		CHECK(!atm_bts_sc(&g.v, 1));                                                              \
+		CHECK(atm_bts_sc(&g.v, 1));                                                               \
+		CHECK_EQ(atm_load_rlx(&g.v), ((top - 0xF0) & ((top ^ 0xF) | 1)) | 2);                     \
+		atm_store_rlx(&g.v, 0);                                                                   \
+		CHECK(!atm_bts_sc(&g.v, 8 * sizeof(ctype) - 1)); /* inside the word */                    \
+		CHECK_EQ(atm_load_rlx(&g.v), top ^ top >> 1);                                             \
 		atm_store_rlx(&g.v, 40);                                                                  \
 		atm_add_own(&g.v, 2);                                                                     \
 		CHECK_EQ(atm_load_acq(&g.v), 42);                                                         \
@@ -118,6 +124,8 @@ static void *hammer(void *arg)
 		CHECK(atm_and_sc(&bits32, ~(1u << me)) & 1u << me);
 		CHECK(!(atm_or_sc(&bits64, (uint64_t)1 << (40 + me)) >> (40 + me) & 1));
 		CHECK(atm_and_sc(&bits64, ~((uint64_t)1 << (40 + me))) >> (40 + me) & 1);
+		CHECK(!atm_bts_sc(&bits64, (unsigned)(20 + me)));
+		CHECK(atm_and_sc(&bits64, ~((uint64_t)1 << (20 + me))) >> (20 + me) & 1);
 	}
 	return NULL;
 }

@@ -96,6 +96,40 @@ CO_TEST(who_has_waited_for_a_millisecond_is_handed_the_mutex)
 	check_unlocked(&mu);
 }
 
+static int taken_back;
+
+static void take_it_back(void *unused)
+{
+	(void)unused;
+	wend_mutex_lock(&mu);
+	wend_mutex_unlock(&mu);
+	if (wend_mutex_trylock(&mu)) {
+		taken_back++;
+		wend_mutex_unlock(&mu);
+	}
+	wend_waitgroup_done(&wg);
+}
+
+/* The first does not lose the mutex to anybody, but comes late; the others need not compete any more. */
+CO_TEST(who_has_waited_too_long_brings_in_those_behind)
+{
+	double start;
+
+	wend_maxprocs(1);
+	wend_mutex_lock(&mu);
+	for (int i = 0; i < 8; i++) {
+		wend_waitgroup_add(&wg, 1);
+		CHECK_EQ(wend_go(take_it_back, NULL), 0);
+		parked_become("sync.Mutex.Lock", i + 1);
+	}
+	for (start = test_now(); test_now() - start < 0.002;)
+		;
+	wend_mutex_unlock(&mu);
+	wend_waitgroup_wait(&wg);
+	CHECK_EQ(taken_back, 1); /* by the last */
+	check_unlocked(&mu);
+}
+
 /* ---- Who may unlock and free ----------------------------------------------------------------- */
 
 static void unlock_it(void *unused)
