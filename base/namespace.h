@@ -17,6 +17,8 @@
 #define chan_init wend__chan_init
 #define chan_lock_slow wend__chan_lock_slow
 #define chan_look_slow wend__chan_look_slow
+#define chan_wait_over wend__chan_wait_over
+#define chan_withdraw wend__chan_withdraw
 #define check_deadlock wend__check_deadlock
 #define cell_number_give wend__cell_number_give
 #define cell_nobodys wend__cell_nobodys

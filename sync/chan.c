@@ -8,10 +8,13 @@
  */
 #include "sync/chan.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "wend/time.h"
 
 #define PAUSES_MOST ATM_SIZE(16, 1)
 #define TURNS_BEFORE_YIELD ATM_SIZE(64, 2)
@@ -145,9 +148,12 @@ static bool commit(struct g *gp, void *arg)
 
 	(void)gp;
 	if (likely(!chan_try_locked(c, w, k, &peer))) {
-		chan_enqueue(c, k);
+		bool in_time = likely(!k->wend__q.wait->until) || until_open(&k->wend__q.wait->claim);
+
+		if (likely(in_time))
+			chan_enqueue(c, k);
 		chan_unlock(c, w);
-		return true;
+		return in_time;
 	}
 	atm_store_rlx(&k->wend__q.wait->won, k); /* rlx: the waiter comes after us */
 	chan_unlock(c, w);
@@ -156,26 +162,55 @@ static bool commit(struct g *gp, void *arg)
 	return false;
 }
 
-/* Returns the M that the caller is on afterwards, left. */
-static void wait_for(struct m *mp, struct wend_case *k, enum wait_reason reason, const char *what)
+void chan_withdraw(wend_case *cases, size_t n, const wend_case *but)
 {
-	struct wend__wait wait = {.gp = current(mp, what), .cases = k, .n = 1};
+	for (wend_case *k = cases; k < cases + n; k++) {
+		if (!k->chan || k == but)
+			continue;
+		uint64_t w = chan_lock(k->chan);
+
+		if (k->wend__q.next)
+			chan_remove(k->chan, k);
+		chan_unlock(k->chan, w);
+	}
+}
+
+wend_case *chan_wait_over(struct m *mp, struct wend__wait *wait)
+{
+	bool expired = unlikely(wait->until != NULL) && until_disarm(wait->until);
+	wend_case *won = atm_load_acq(&wait->won); /* acq C4; mutant: the model's runtime does not end */
+
+	if (unlikely(!won && !expired)) {
+		won = chan_go_on_alone(wait);
+	} else {
+		if (wait->contested && (!won || atm_load_rlx(&wait->claim) == CLAIM_DONE)) /* rlx: else commit did it all */
+			chan_withdraw(wait->cases, wait->n, won);
+		leave_any(mp);
+	}
+	race_acquire(wait);
+	return won;
+}
+
+/* False: the deadline has passed. The caller has left the runtime. */
+static force_inline bool wait_for(struct m *mp, struct wend_case *k, struct until *until, enum wait_reason reason,
+								  const char *what)
+{
+	struct wend__wait wait = {
+		.gp = current(mp, what), .cases = k, .n = 1, .contested = until != NULL, .until = until};
 
 	k->wend__q.wait = &wait;
 	race_release(&wait);
+	if (until)
+		until_arm(mp, until, wait.gp, &wait.claim);
 	mp = g_park(mp, wait.gp, reason, k->chan, commit, k);
-	if (unlikely(!atm_load_acq(&wait.won))) /* acq C4; mutant: the model's runtime does not end */
-		chan_go_on_alone(&wait);
-	else
-		leave_any(mp);
-	race_acquire(&wait);
+	return chan_wait_over(mp, &wait) != NULL;
 }
 
 static noinline bool send_slow(struct m *mp, wend_chan *c, const void *elem)
 {
 	struct wend_case k = {.chan = c, .elem = (void *)elem, .op = WEND_OP_SEND};
 
-	wait_for(mp, &k, WAIT_CHAN_SEND, "wend_chan_send");
+	wait_for(mp, &k, NULL, WAIT_CHAN_SEND, "wend_chan_send");
 	return k.ok;
 }
 
@@ -183,7 +218,7 @@ static noinline bool recv_slow(struct m *mp, wend_chan *c, void *elem)
 {
 	struct wend_case k = {.chan = c, .elem = elem, .op = WEND_OP_RECV};
 
-	wait_for(mp, &k, WAIT_CHAN_RECEIVE, "wend_chan_recv");
+	wait_for(mp, &k, NULL, WAIT_CHAN_RECEIVE, "wend_chan_recv");
 	return k.ok;
 }
 
@@ -303,6 +338,66 @@ bool wend_chan_try_recv(wend_chan *c, void *elem, bool *ok)
 	return done;
 }
 
+/* ---- With a deadline ---------------------------------------------------------------------------- */
+
+/* The operation would block now: waits. False: the deadline has passed. The caller has left the runtime. */
+static noinline bool wait_until(struct m *mp, struct wend_case *k, struct until *until, enum wait_reason reason,
+								const char *what)
+{
+	if (until_passed(until)) {
+		leave_any(mp);
+		return false;
+	}
+	return wait_for(mp, k, until, reason, what);
+}
+
+static int send_until(wend_chan *c, const void *elem, struct until *until)
+{
+	struct wend_case k = {.chan = c, .elem = (void *)elem, .op = WEND_OP_SEND};
+	struct m *mp = enter();
+
+	if (likely(send_now(mp, c, elem, &k.ok)))
+		leave_any(mp);
+	else if (!wait_until(mp, &k, until, WAIT_CHAN_SEND, "wend_chan_send_dl"))
+		return -ETIMEDOUT;
+	if (unlikely(!k.ok))
+		closed_to_senders();
+	return 0;
+}
+
+static int recv_until(wend_chan *c, void *elem, bool *ok, struct until *until)
+{
+	struct wend_case k = {.chan = c, .elem = elem, .op = WEND_OP_RECV};
+	struct m *mp = enter();
+
+	if (likely(recv_now(mp, c, elem, &k.ok)))
+		leave_any(mp);
+	else if (!wait_until(mp, &k, until, WAIT_CHAN_RECEIVE, "wend_chan_recv_dl"))
+		return -ETIMEDOUT;
+	if (ok)
+		*ok = k.ok;
+	return 0;
+}
+
+/* The nil channel: nothing comes before the deadline. */
+static cold int nil_until(int64_t deadline)
+{
+	if (deadline == NEVER)
+		chan_block_for_ever(WAIT_CHAN_RECEIVE_NIL, "a nil channel");
+	wend_sleep(deadline - clock_now());
+	return -ETIMEDOUT;
+}
+
+int wend_chan_send_dl(wend_chan *c, const void *elem, int64_t deadline)
+{
+	return likely(c) ? send_until(c, elem, &(struct until){.deadline = deadline}) : nil_until(deadline);
+}
+
+int wend_chan_recv_dl(wend_chan *c, void *elem, bool *ok, int64_t deadline)
+{
+	return likely(c) ? recv_until(c, elem, ok, &(struct until){.deadline = deadline}) : nil_until(deadline);
+}
+
 bool wend__chan_next(wend_chan *c, void *elem, size_t size)
 {
 	if (unlikely(c && c->size != size))
@@ -365,22 +460,12 @@ cold void chan_forget(struct wend_chan *c)
 
 cold struct wend_case *chan_go_on_alone(struct wend__wait *wait)
 {
-	for (size_t i = 0; i < wait->n; i++) {
-		struct wend_case *k = &wait->cases[i];
-
-		if (!k->chan)
-			continue;
-		uint64_t w = chan_lock(k->chan);
-
-		if (k->wend__q.next)
-			chan_remove(k->chan, k);
-		chan_unlock(k->chan, w);
-	}
+	chan_withdraw(wait->cases, wait->n, NULL);
 	leave_foreign();
 	/* Whoever was at completing one of them has done it by now, under its channel's lock. */
 	struct wend_case *won = atm_load_acq(&wait->won); /* acq C4; mutant: as above */
 
-	while (!won) {
+	while (!won && !(wait->until && until_passed(wait->until))) {
 		nap();
 		for (size_t i = 0; i < wait->n && !won; i++) {
 			struct wend_case *k = &wait->cases[i];

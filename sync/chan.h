@@ -19,7 +19,7 @@
  *   C2  lock: CAS (full barrier), then loads of other channels' words <-> the same with the channels exchanged:
  *       of two operations on two channels, each followed by a look at the other channel, one sees the other, as LOCK
  *       or by its effect. So the plain store of unlock costs no linearizability: look waits while LOCK is set.
- *   C3  claim: CAS of wait.claimed  <-> the same                  one of a select's cases is completed
+ *   C3  until_grant: CAS of wait.claim <-> the same               one of a select's cases is completed, or U2
  *   C4  complete: won.store rel  -> waiter: won.load acq          the value, only where the runtime's end woke a
  *       foreign thread; else g_ready orders it
  */
@@ -31,6 +31,7 @@
 #include "base/fatal.h"
 #include "base/race.h"
 #include "sched/sched.h"
+#include "sync/until_priv.h"
 #include "wend/select.h"
 
 #define LOCK 1ULL
@@ -61,14 +62,15 @@ struct wend_chan *chan_init(void *mem, size_t elem_size, size_t cap);
 /* time.c: a timer's channel has lost its last reference. */
 void timer_chan_gone(struct wend_chan *c);
 
-/* One blocking call: of a coroutine or foreign thread, on its stack. Who takes a case of it off a queue (for a select:
- * and wins the claim) completes it under that channel's lock, and makes gp ready afterwards. */
+/* One blocking call: of a coroutine or foreign thread, on its stack. Who takes a case of it off a queue (and wins the
+ * claim, if it is contested) completes it under that channel's lock, and makes gp ready afterwards. */
 struct wend__wait {
 	struct g *gp;
 	struct wend_case *cases;
 	size_t n;
-	bool select;           /* several queues: the claim decides */
-	atm_u32 claimed;
+	bool contested;      /* several queues, or a deadline: the claim decides */
+	struct until *until; /* the deadline, or NULL */
+	atm_u32 claim;       /* enum claim */
 	atm_ptr won; /* the case that was completed, by who did; NULL: none */
 };
 
@@ -146,7 +148,7 @@ static inline struct wend_case *chan_dequeue(struct wend_chan *c, struct wend_ca
 {
 	for (struct wend_case *k; (k = *head);) {
 		chan_remove(c, k);
-		if (!k->wend__q.wait->select || atm_cas_sc(&k->wend__q.wait->claimed, 0, 1)) /* C3 */
+		if (!k->wend__q.wait->contested || until_grant(&k->wend__q.wait->claim)) /* C3 */
 			return k;
 	}
 	return NULL;
@@ -271,8 +273,14 @@ static force_inline bool chan_try_locked(struct wend_chan *c, uint64_t w, struct
 /* ---- Foreign threads and the runtime's end ------------------------------------------------------- */
 
 /* Parked, and nobody completed it: the runtime has ended around a foreign thread. Takes the cases off their
- * queues, leaves, and goes on by polling; returns the case that was completed in the end. */
+ * queues, leaves, and goes on by polling; returns the case that was completed in the end, NULL after the deadline. */
 struct wend_case *chan_go_on_alone(struct wend__wait *wait);
+
+/* Takes all cases but one off their queues. */
+void chan_withdraw(struct wend_case *cases, size_t n, const struct wend_case *but);
+
+/* After the park: the case that was completed, NULL after the deadline. The caller has left the runtime. */
+struct wend_case *chan_wait_over(struct m *mp, struct wend__wait *wait);
 
 /* For a foreign thread that has entered: waiters of a runtime that has ended are forgotten. */
 void chan_forget(struct wend_chan *c);

@@ -10,6 +10,7 @@
  */
 #include "wend/select.h"
 
+#include <errno.h>
 #include <limits.h>
 
 #include "base/rand.h"
@@ -190,30 +191,19 @@ static bool commit(struct g *gp, void *arg)
 		/* Only decided selects were waiting there, and they are off the queue: the word shall say so. */
 		atm_store_rlx(&k->chan->word, chan_word(k->chan, w) | LOCK); /* rlx: under the lock */
 	}
-	enqueue_all(mp, s->order);
-	unlock_all(s->order); /* from here on wait may be gone */
-	return true;
+	bool in_time = !wait->until || until_open(&wait->claim);
+
+	if (in_time)
+		enqueue_all(mp, s->order);
+	unlock_all(s->order); /* from here on wait may be gone, unless it is too late */
+	return in_time;
 }
 
-/* Takes all other cases off their queues. */
-static void withdraw(wend_case *cases, size_t n, const wend_case *won)
+/* NULL: the deadline has passed. The caller has left the runtime. */
+static noinline wend_case *wait_for_one(struct m *mp, wend_case *cases, size_t n, struct until *until)
 {
-	for (wend_case *k = cases; k < cases + n; k++) {
-		if (!k->chan || k == won)
-			continue;
-		uint64_t w = chan_lock(k->chan);
-
-		if (k->wend__q.next)
-			chan_remove(k->chan, k);
-		chan_unlock(k->chan, w);
-	}
-}
-
-static noinline wend_case *wait_for_one(struct m *mp, wend_case *cases, size_t n)
-{
-	struct select_wait s = {.wait = {.gp = current(mp, "wend_select"), .cases = cases, .n = n, .select = true}};
-	bool queued;
-	wend_case *won;
+	struct select_wait s = {
+		.wait = {.gp = current(mp, "wend_select"), .cases = cases, .n = n, .contested = true, .until = until}};
 
 	s.order = in_order(cases, n);
 	for (wend_case *k = s.order; k; k = k->wend__q.order) {
@@ -221,23 +211,15 @@ static noinline wend_case *wait_for_one(struct m *mp, wend_case *cases, size_t n
 		k->wend__q.wait = &s.wait;
 	}
 	race_release(&s.wait);
+	if (until)
+		until_arm(mp, until, s.wait.gp, &s.wait.claim);
 	mp = g_park(mp, s.wait.gp, n ? WAIT_SELECT : WAIT_SELECT_NO_CASES, cases, commit, &s);
-	won = atm_load_acq(&s.wait.won); /* acq C4; mutant: the model's runtime does not end */
-	if (unlikely(!won)) {
-		won = chan_go_on_alone(&s.wait);
-	} else {
-		queued = atm_load_rlx(&s.wait.claimed); /* rlx: by who made us ready; else commit did it all */
-		if (queued)
-			withdraw(cases, n, won);
-		leave_any(mp);
-	}
-	race_acquire(&s.wait);
-	return won;
+	return chan_wait_over(mp, &s.wait);
 }
 
 /* ---- wend_select -------------------------------------------------------------------------------- */
 
-int wend_select(wend_case *cases, size_t n, unsigned flags)
+static int select_until(wend_case *cases, size_t n, unsigned flags, struct until *until)
 {
 	struct m *mp = enter();
 	wend_case *k;
@@ -272,14 +254,29 @@ int wend_select(wend_case *cases, size_t n, unsigned flags)
 				leave_any(mp);
 				return -1;
 			}
+		} else if (until_passed(until)) {
+			leave_any(mp);
+			return -ETIMEDOUT;
 		} else {
-			k = wait_for_one(mp, cases, n);
+			k = wait_for_one(mp, cases, n, until->deadline == NEVER ? NULL : until);
+			if (unlikely(!k))
+				return -ETIMEDOUT;
 			break;
 		}
 	}
 	if (k->op == WEND_OP_SEND && unlikely(!k->ok))
 		wend__panic("send on closed channel");
 	return (int)(k - cases);
+}
+
+int wend_select(wend_case *cases, size_t n, unsigned flags)
+{
+	return select_until(cases, n, flags, &(struct until){.deadline = NEVER});
+}
+
+int wend_select_dl(wend_case *cases, size_t n, int64_t deadline)
+{
+	return select_until(cases, n, 0, &(struct until){.deadline = deadline});
 }
 
 /* ---- The block's record -------------------------------------------------------------------------- */
@@ -305,10 +302,11 @@ struct wend__sel_slot *wend__sel_add(struct wend__sel *s, unsigned id, wend_chan
 
 unsigned wend__sel_run(struct wend__sel *s)
 {
-	int i = wend_select(s->cases, s->n, s->has_default ? WEND_SELECT_DEFAULT : 0);
+	unsigned flags = s->has_default ? WEND_SELECT_DEFAULT : 0;
+	int i = select_until(s->cases, s->n, flags, &(struct until){.deadline = s->deadline});
 
 	if (i < 0)
-		return WEND__SEL_DEFAULT;
+		return i == -ETIMEDOUT ? WEND__SEL_TIMEOUT : WEND__SEL_DEFAULT;
 	if (s->slots[i].ok)
 		*s->slots[i].ok = s->cases[i].ok;
 	return s->slots[i].id;

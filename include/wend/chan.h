@@ -76,6 +76,12 @@ WEND_API WEND_NODISCARD bool wend_chan_try_send(wend_chan *c, const void *elem);
  * be NULL). O(1), one load when it fails and when the channel is closed and empty. */
 WEND_API WEND_NODISCARD bool wend_chan_try_recv(wend_chan *c, void *elem, bool *ok);
 
+/* Send and receive that wait no longer than to a deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline,
+ * wend/time.h; WEND_FOREVER: none): 0, or -ETIMEDOUT when nothing was sent or received. What can proceed at once does, even
+ * if the deadline has passed. *ok (may be NULL) is what wend_chan_recv returns. */
+WEND_API WEND_NODISCARD int wend_chan_send_dl(wend_chan *c, const void *elem, int64_t deadline);
+WEND_API WEND_NODISCARD int wend_chan_recv_dl(wend_chan *c, void *elem, bool *ok, int64_t deadline);
+
 /* No more values will be sent: receivers get what is buffered, then zeros and false. Whoever waits goes on.
  * O(1) plus O(1) for each of them.
  * Panics: `close of closed channel`, `close of nil channel`. */
@@ -141,7 +147,7 @@ template <class C, class V> static inline void *wend__chan_fit(C *, V *p)
 
 /* Defines the type `name`, used as name *: a channel of T, and its functions, which are the ones above with
  * the type checked: name_make(cap), name_send(c, v), name_recv(c, &v), name_try_send(c, v),
- * name_try_recv(c, &v, &ok), close, len, cap, retain, release; and name_get(c), which returns the value (zeros
+ * name_try_recv(c, &v, &ok), name_send_dl(c, v, deadline), name_recv_dl(c, &v, &ok, deadline), close, len, cap, retain, release; and name_get(c), which returns the value (zeros
  * when the channel is closed and empty). */
 #define WEND_CHAN_TYPE(name, T)                                                                   \
 	typedef struct name {                                                                         \
@@ -180,6 +186,15 @@ template <class C, class V> static inline void *wend__chan_fit(C *, V *p)
 	WEND__UNUSED WEND_NODISCARD static inline bool name##_try_recv(name *c, T *v, bool *ok)       \
 	{                                                                                             \
 		return wend_chan_try_recv((wend_chan *)c, v, ok);                                         \
+	}                                                                                             \
+	WEND__UNUSED WEND_NODISCARD static inline int name##_send_dl(name *c, T v, int64_t deadline)  \
+	{                                                                                             \
+		return wend_chan_send_dl((wend_chan *)c, &v, deadline);                                   \
+	}                                                                                             \
+	WEND__UNUSED WEND_NODISCARD static inline int name##_recv_dl(name *c, T *v, bool *ok,         \
+																 int64_t deadline)                \
+	{                                                                                             \
+		return wend_chan_recv_dl((wend_chan *)c, v, ok, deadline);                                \
 	}                                                                                             \
 	WEND__UNUSED static inline void name##_close(name *c)                                         \
 	{                                                                                             \

@@ -21,7 +21,7 @@
  * and may have 16 bytes; larger ones, and sets of cases known at run time only, go by wend_select.
  *
  * Whether a set of cases is ready is one decision: default is chosen only if there was a moment when no case
- * could proceed. A select that finds its case ready costs about as much as the operation and a load per case; one
+ * could proceed. WEND_TIMEOUT(deadline) { ... } in the list bounds the wait. A select that finds its case ready costs about as much as the operation and a load per case; one
  * that must wait locks each channel for a moment, twice. (The cases enter all queues at once under all locks, taken
  * in the order of their addresses, and one compare-and-swap decides who completes them: Go's runtime.)
  */
@@ -64,6 +64,10 @@ enum wend_select_flags {
  * Panics: `send on closed channel` when it chooses a send to a closed channel. */
 WEND_API int wend_select(wend_case *cases, size_t n, unsigned flags);
 
+/* The same, but waits no longer than to the deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline, wend/time.h):
+ * -ETIMEDOUT then, and no case was carried out. A case that can proceed goes first even if the deadline has passed. */
+WEND_API int wend_select_dl(wend_case *cases, size_t n, int64_t deadline);
+
 /* ---- The block ------------------------------------------------------------------------------- */
 
 struct wend__sel_slot {
@@ -82,9 +86,11 @@ struct wend__sel {
 	bool has_default;
 	wend_case *cases;
 	struct wend__sel_slot *slots;
+	int64_t deadline;
 };
 
 #define WEND__SEL_DEFAULT 0xffffffffU
+#define WEND__SEL_TIMEOUT 0xfffffffeU
 
 WEND_API struct wend__sel_slot *wend__sel_add(struct wend__sel *s, unsigned id, wend_chan *c,
 											  enum wend_case_op op, void *elem, size_t size);
@@ -108,7 +114,7 @@ WEND__END
 		__label__ wend__again;                                                                    \
 		wend_case wend__sel_cases[max];                                                           \
 		struct wend__sel_slot wend__sel_slots[max];                                               \
-		struct wend__sel wend__sel = {0, 0, (max), false, wend__sel_cases, wend__sel_slots};      \
+		struct wend__sel wend__sel = {0, 0, (max), false, wend__sel_cases, wend__sel_slots, INT64_MAX}; \
 		_Pragma("GCC diagnostic pop") wend__again : switch (wend__sel.chosen)                     \
 		default:
 
@@ -126,6 +132,9 @@ WEND__END
 	case (id):
 
 #define WEND_DEFAULT WEND__SEL_CASE(WEND__SEL_DEFAULT, wend__sel.has_default = true)
+
+/* WEND_TIMEOUT(wend_deadline(WEND_SECOND)) { ... }: runs when no case could proceed before the deadline. */
+#define WEND_TIMEOUT(when) WEND__SEL_CASE(WEND__SEL_TIMEOUT, wend__sel.deadline = (when))
 
 /* WEND_RECV(c), WEND_RECV(c, &v), WEND_RECV(c, &v, &ok) */
 #define WEND_RECV(...)                                                                            \
