@@ -7,15 +7,15 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 # Read by scripts/bench.
 export FILTER BENCH PROCS
-# Read by scripts/bench-check.
-export BASE BUDGET
+# Read by scripts/bench-check and scripts/bench-calibrate.
+export BASE BUDGET SECONDS_TO_MEASURE
 # Read by scripts/test.
 export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
 # Read by the model tests.
 export MODEL_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test quick model mutants bench bench-check bench-save report install clean help
+.PHONY: all lib test quick model mutants bench bench-check bench-aa bench-power bench-save report install clean help
 .PHONY: setup-build setup-test setup-bench setup-check setup-report
 
 all: setup-build ## library, examples and tests, release build, into build/
@@ -50,6 +50,12 @@ bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=
 
 bench-check: setup-check ## did an operation become slower since an older commit? BASE=rev BUDGET=5m FILTER=regex
 	@scripts/bench-check --jobs $(JOBS)
+
+bench-aa: setup-check ## how often bench-check cries wolf on this machine; SECONDS_TO_MEASURE=170, goes on where it stopped
+	@scripts/bench-calibrate aa --jobs $(JOBS)
+
+bench-power: setup-check ## which planted faults bench-check finds on this machine; SECONDS_TO_MEASURE=170
+	@scripts/bench-calibrate power --jobs $(JOBS)
 
 report: setup-report ## one HTML page and a Markdown summary of the last run, into results/report
 	@scripts/report

@@ -110,10 +110,11 @@ class Counter:
 
     def all(self, program, names, jobs, tick):
         """{row: {metric: number}, or a text that says why not}."""
-        path, known = self._path(program), {}
+        path, known = self.folder and self._path(program), {}
         try:
-            with open(path, encoding="utf-8") as f:
-                known = json.load(f)
+            if path:
+                with open(path, encoding="utf-8") as f:
+                    known = json.load(f)
         except (OSError, ValueError):
             pass
         todo = [n for n in names if n not in known]
@@ -121,15 +122,16 @@ class Counter:
             for name, got in zip(todo, pool.map(lambda n: self.one(program, n), todo)):
                 known[name] = got
                 tick(name)
-        os.makedirs(self.folder, exist_ok=True)
-        with open(path, "w", encoding="utf-8") as f:
-            json.dump({k: v for k, v in known.items() if isinstance(v, dict)}, f, indent=1, sort_keys=True)
+        if path:
+            os.makedirs(self.folder, exist_ok=True)
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({k: v for k, v in known.items() if isinstance(v, dict)}, f, indent=1, sort_keys=True)
         return {n: known[n] for n in names}
 
     def one(self, program, name):
         try:
             return counts.per_operation(program, name, self.env)
-        except (OSError, subprocess.SubprocessError, AttributeError) as e:
+        except (OSError, subprocess.SubprocessError) as e:
             return "valgrind did not count it: %s" % e
 
 
@@ -140,7 +142,8 @@ def counted(metric, base, head):
 
 
 def count_rows(rows, base, head, folder, env, notes, show):
-    """Sets the exact measures of all rows of one P. What goes up is counted again, from the start."""
+    """Sets the exact measures of all rows of one P. What goes up is counted again, from the start. folder: where
+    counts are kept, None: nowhere."""
     names = [r.name for r in rows if r.cls == "one"]
     if not names:
         return
@@ -180,12 +183,13 @@ def confirm(measures, base, head):
 
 # ---- Rounds -------------------------------------------------------------------------------------
 
-def measure(rows, base, head, env, budget, raised, show, rng=None, slower=None):
-    """Fills the series of the rows, for `budget` seconds at most. slower: {row: factor} by which the head
-    overdoes (calibration)."""
-    rng = rng or random.Random()
+def measure(rows, base, head, env, budget, raised, show, many=pairs.PAIRS, slower=None, most=gate.MOST_ROUNDS,
+            confirm=True):
+    """Fills the series of the rows, for `budget` seconds at most. many: pairs a round, at most. For calibration:
+    slower, {row: factor} by which the head overdoes; most, rounds of a row that stays undecided; confirm, whether
+    bad ones are seen again."""
+    rng, most_pairs = random.Random(), many
     start, sizes, spent = time.monotonic(), {}, []
-    many = pairs.PAIRS
 
     def left():
         return budget - (time.monotonic() - start)
@@ -214,10 +218,10 @@ def measure(rows, base, head, env, budget, raised, show, rng=None, slower=None):
             # Fewer pairs a round rather than fewer rounds: the round is what is repeated.
             pays = (SHARE * budget - (time.monotonic() - start)) / todo
             usual = sum(spent[-len(rows):]) / len(spent[-len(rows):])
-            many = max(6, min(pairs.PAIRS, int(many * (pays - 0.1) / max(0.01, usual - 0.1))))
+            many = max(min(6, most_pairs), min(most_pairs, int(many * (pays - 0.1) / max(0.01, usual - 0.1))))
     while left() > 0:
-        second = [r for r in rows if r.wants_second(raised)]
-        first = [r for r in rows if r.wants_first(raised)]
+        second = [r for r in rows if confirm and r.wants_second(raised)]
+        first = [r for r in rows if r.wants_first(raised) and len(r.series[0]) < most]
         if second:
             sweep(second, 1, "confirming")
         elif first:

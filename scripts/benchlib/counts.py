@@ -50,13 +50,15 @@ def totals(program, row, ops, env):
                        env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=True)
         with open(log, encoding="utf-8", errors="replace") as f:
             text = f.read()
-        return {"instructions": int(COLLECTED.search(text).group(1)),
+        collected = COLLECTED.search(text)
+        if not collected:
+            raise OSError("valgrind printed no count: " + " ".join(text.split()[-12:]))
+        return {"instructions": int(collected.group(1)),
                 "syscalls": text.count("SYSCALL["), "allocations": allocations(out)}
 
 
 def per_operation(program, row, env, ops=OPS):
-    """{metric: number per operation}. Raises OSError, subprocess.SubprocessError or AttributeError where valgrind
-    did not count."""
+    """{metric: number per operation}. Raises OSError or subprocess.SubprocessError where valgrind did not count."""
     once, twice = (totals(program, row, k * ops, env) for k in (1, 2))
     return {metric: (twice[metric] - once[metric]) / ops for metric in once}
 
@@ -70,6 +72,6 @@ def count(rows, env):
             continue
         try:
             row.instructions = per_operation(row.source.program, row.name, env)["instructions"]
-        except (OSError, subprocess.SubprocessError, AttributeError) as e:
+        except (OSError, subprocess.SubprocessError) as e:
             missing.append("%s: valgrind did not count it (%s)" % (row.name, e))
     return missing
