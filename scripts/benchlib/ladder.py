@@ -249,7 +249,7 @@ LADDER = [
             for op, what in (("hit", "load"), ("store", "store"), ("churn", "delete or insert"),
                              ("insert", "insert, growing"), ("range", "range, per entry"), ("mix90", "90/10"))
         ] + [
-            Rung("  %s, two P's" % what, "map/%s_p2/%s" % (op, size), None,
+            Rung("map %s %s, two P's" % (what, name), "map/%s_p2/%s" % (op, size), None,
                  [("liburcu lfht", "urcu_lfht/%s_p2/%s" % (op, size)),
                   ("TBB", "tbb_map/%s_p2/%s" % (op, size)),
                   ("libck ck_ht", "ck_ht/%s_p2/%s" % (op, size)),
@@ -361,6 +361,8 @@ def full_titles(heading, rungs):
         else:
             # What is not alone any more on the lines below.
             above = re.sub(r" alone$", "", title)
+        if "% reads" in title:
+            title = "rwmutex, " + title
         out.append((rung, SHORT.get(heading, "") + title))
     return out
 

@@ -145,7 +145,7 @@ def memory(view, pyplot):
          (("coroutine", "wend", "create/parked/*", "counters.machine_bytes_each"),
           ("Go", "go", "go/create_parked/*", "counters.machine_bytes_each"),
           ("thread", "thread", "thread/create_parked/*", "counters.machine_bytes_each")), strip.size)
-    bars(2, "How many there can be", "coroutines that existed at once; threads that the limits leave room for",
+    bars(2, "How many there can be", "coroutines that existed at once, threads that the limits leave room for; logarithmic",
          (("coroutines", "wend", "claims/create_many/*", "counters.created"),
           ("threads", "thread", "claims/create_many_threads/*", "counters.room")),
          lambda v: "{:,.0f}".format(v), True)
@@ -154,7 +154,7 @@ def memory(view, pyplot):
     wanted = [("%s, %s" % (who, when), system, row, metric) for when, metric in life
               for who, system, row in (("coroutine", "wend", "claims/stack_coroutine"),
                                        ("thread", "thread", "claims/stack_thread"))]
-    bars(3, "A stack that was 4 MiB deep", "resident at the depth, come back and waiting, and when it has ended",
+    bars(3, "A stack that was 4 MiB deep", "resident at the depth, come back and waiting, ended; logarithmic",
          wanted, strip.size, True)
     return section("memory", "Memory", "What one coroutine and one thread hold while they wait.", _grid(figures)) \
         if figures else ""

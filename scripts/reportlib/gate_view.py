@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Base against head, from what scripts/bench-check wrote, and how good that gate is on this machine."""
+import re
+
 from benchlib import report
 
 from . import strip
@@ -120,6 +122,9 @@ CLASSES = {"one": "on one P", "two": "on two P's"}
 
 
 def _table(title, note, head, lines):
+    # On a narrow page the head is gone, and each cell tells its own.
+    for i, h in enumerate(head[1:], 1):
+        lines = re.sub(r"(<tr>(?:<td[^>]*>.*?</td>){%d}<td class=\"n\")>" % i, r'\1 data-h="%s">' % h, lines)
     return '<h3>%s</h3><p class="note">%s</p><table class="stack"><thead><tr>%s</tr></thead><tbody>%s</tbody></table>' % (
         title, note, "".join('<th%s>%s</th>' % (' class="n"' if i else "", h) for i, h in enumerate(head)), lines)
 

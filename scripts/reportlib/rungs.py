@@ -83,6 +83,14 @@ def _line(view, rung, axis, under=True):
     return text + "</div>"
 
 
+def _place(co, th):
+    """Where it ran, told twice where the two sides differ."""
+    texts = [report.place(r) + ("" if (r.fact("clock") or "wall") == "wall" else ", CPU time") if r else "" for r in (co, th)]
+    if not th or texts[0] == texts[1]:
+        return texts[0]
+    return texts[1] if not co else "coroutine: %s, thread: %s" % tuple(texts)
+
+
 def _under(view, rung):
     items = [_bar(view, rung)]
     for label, name in rung.beside:
@@ -97,8 +105,7 @@ def _under(view, rung):
             row = view.row(name) if name else None
             items += ['<i class="wrap">%s</i>' % esc(units(n))
                       for n in report.notes(row, side if rung.thread else "")]
-    place = report.where(*[r for r in (view.row(rung.coroutine), view.row(rung.thread) if rung.thread else None) if r])
-    items.append("<i>%s</i>" % esc(place) if place else "")
+    items.append("<i>%s</i>" % esc(_place(view.row(rung.coroutine), view.row(rung.thread) if rung.thread else None)))
     return '<div class="under">%s</div>' % "".join(items)
 
 
@@ -211,13 +218,30 @@ def peers(view):
     lead = ("How many times as long each peer takes for the same thing, one mark a rung. Right of the dashed line the "
             "peer is dearer; the tick is its geometric mean. Of several ways that a peer has, the cheapest counts. "
             "TBB's tasks cannot wait, and libck's locks spin: they do less.")
-    text = "".join(
-        '<tr><td>%s</td><td class="n"><b style="color:var(--%s)">%s</b></td><td class="n">%s\u00d7 %s</td></tr>' % (
-            esc(title), s, esc(system_name(s)), digits(r), esc(report.bracket(ci)))
-        for r, ci, s, title in sorted(ahead))
-    where = ('<h3>Where a peer is ahead</h3><p class="note">The whole interval of the ratio lies below 1.%s</p>'
-             '<table class="stack"><thead><tr><th>rung</th><th class="n">peer</th><th class="n">peer / coroutine [95 %%]</th></tr></thead>'
-             "<tbody>%s</tbody></table>" % (
-                 " In %s more it may be: too few rounds, or an interval astride." % plural(perhaps, "rung")
-                 if perhaps else "", text)) if text else ""
-    return section("peers", "Peers side by side", lead, head + "".join(lines) + where)
+    return section("peers", "Peers side by side", lead, head + "".join(lines) + _ahead(ahead, perhaps))
+
+
+SHOWN = 12  # rungs where a peer is ahead; more of them are folded
+
+
+def _ahead(ahead, perhaps):
+    """Rungs where some peer is cheaper beyond doubt, the farthest ahead first, with all such peers of a rung."""
+    if not ahead:
+        return ""
+    by_rung = {}
+    for r, ci, s, title in sorted(ahead):
+        by_rung.setdefault(title, []).append('<i><b style="color:var(--%s)">%s</b> %s\u00d7 %s</i>' % (
+            s, esc(system_name(s)), digits(r), esc(report.bracket(ci))))
+    lines = ["<tr><td>%s</td><td><div class=\"under\">%s</div></td></tr>" % (esc(title), "".join(found))
+             for title, found in by_rung.items()]
+
+    def table(some):
+        return '<table class="stack"><thead><tr><th>rung</th><th>peer over coroutine [95 %]</th></tr></thead><tbody>' + \
+            "".join(some) + "</tbody></table>"
+
+    more = ""
+    if len(lines) > SHOWN:
+        more = "<details><summary>%d more rungs</summary>%s</details>" % (len(lines) - SHOWN, table(lines[SHOWN:]))
+    note = " In %s more it may be: too few rounds, or an interval astride." % plural(perhaps, "case") if perhaps else ""
+    return '<h3>Where a peer is ahead</h3><p class="note">The whole interval of the ratio lies below 1.%s</p>%s%s' % (
+        note, table(lines[:SHOWN]), more)

@@ -132,7 +132,7 @@ def bars(view):
             if len(set(ends)) == 2:
                 value += " [%s, %s]" % tuple(ends)
         kind = "bad" if b["word"] == "missed" else "open"
-        lines[b["word"]].append('<tr><td>%s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%s</td></tr>' % (
+        lines[b["word"]].append('<tr><td>%s</td><td class="n">%s</td><td class="n" data-h="bar">%s</td><td class="n">%s</td></tr>' % (
             esc(title), esc(value), esc(bound), chip(kind, b["word"].capitalize())))
     body = _bar_table(lines["missed"])
     if lines["open"]:
