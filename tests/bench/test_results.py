@@ -17,6 +17,7 @@ debian.need("jsonschema")
 RESULTS = os.path.join(ROOT, "results")
 SCRIPT = os.path.join(ROOT, "scripts", "results")
 RAW = sample.raw()
+COMPARE = "/usr/share/benchmark/compare.py"
 
 
 class Folder(unittest.TestCase):
@@ -345,14 +346,29 @@ class GoogleBenchmark(unittest.TestCase):
             self.assertEqual(b["run_type"], "iteration")
         self.assertNotIn("go/select_meet", [b["name"] for b in g["benchmarks"]])
 
+    @unittest.skipUnless(os.path.exists(COMPARE), "compare.py is not installed (libbenchmark-tools)")
+    def test_compare_py_itself(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            paths = [os.path.join(tmp, name) for name in ("base.json", "head.json")]
+            for path, raw in zip(paths, (RAW, sample.raw(1.5))):
+                with open(path, "w", encoding="utf-8") as f:
+                    json.dump(store.gbench(raw, every_round=True), f)
+            p = subprocess.run(["/usr/bin/python3", COMPARE, "--no-color", "benchmarks", *paths],
+                               capture_output=True, text=True, timeout=100, check=False)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        found = [line for line in p.stdout.splitlines() if line.startswith("yield/2 ")]
+        self.assertEqual(len(found), 5)
+        self.assertTrue(all("+0.5000" in line for line in found), found)
+        self.assertIn("yield/2_pvalue", p.stdout)
+
     def test_from_the_command_line(self):
         with tempfile.TemporaryDirectory() as tmp:
             path = os.path.join(tmp, "latest.json")
             with open(path, "w", encoding="utf-8") as f:
                 json.dump(RAW, f)
-            p = subprocess.run([sys.executable, "-B", SCRIPT, "gbench", path], capture_output=True,
+            p = subprocess.run([sys.executable, "-B", SCRIPT, "gbench", "--rounds", path], capture_output=True,
                                text=True, timeout=50, check=True)
-        self.assertEqual(json.loads(p.stdout), json.loads(json.dumps(store.gbench(RAW))))
+        self.assertEqual(json.loads(p.stdout), json.loads(json.dumps(store.gbench(RAW, every_round=True))))
 
 
 if __name__ == "__main__":
