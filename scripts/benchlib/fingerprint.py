@@ -17,20 +17,6 @@ BUILD = ("compiler", "flags", "build_type", "gbench_version", "time_semantics", 
 COMPARABLE, ANNOTATED, REFUSED = "comparable", "annotated", "refused"
 
 
-def _cpuinfo():
-    out = {}
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
-            for line in f:
-                key, colon, value = line.partition(":")
-                if not colon:
-                    break
-                out[key.strip()] = value.strip()
-    except OSError:
-        pass
-    return out
-
-
 def collapsed(tree):
     """A(B,B) becomes A(2*B): the topology of 256 CPUs in one line."""
     def parse(i):
@@ -56,13 +42,9 @@ def collapsed(tree):
 
 def hard(facts, build):
     """The hard facts, from machine.facts and machine.build_facts."""
-    info = _cpuinfo()
-    ids = [info.get(k) for k in ("vendor_id", "cpu family", "model", "stepping")]
-    if not any(ids):
-        ids = [info.get(k) for k in ("CPU implementer", "CPU architecture", "CPU part", "CPU revision")]
     tree = build.get("topology")
     return {"arch": facts["arch"], "cpu": facts["cpu"],
-            "cpu_ids": " ".join(x for x in ids if x) or None,
+            "cpu_ids": facts["cpu_ids"],
             "cpus": len(facts["cpus_allowed"]), "quota": facts["quota"], "smt": facts["smt"],
             "topology": collapsed(tree) if tree else None,
             "virtualisation": facts["virtualisation"]}
@@ -70,7 +52,7 @@ def hard(facts, build):
 
 def soft(facts):
     total = facts["memory_total"]
-    return {"kernel": facts["kernel"], "microcode": _cpuinfo().get("microcode"),
+    return {"kernel": facts["kernel"], "microcode": facts["microcode"],
             "governor": facts["governor"], "turbo": facts["turbo"], "thp": facts["thp"],
             "aslr": facts["aslr"], "clocksource": facts["clocksource"],
             "memory_gib": round(total / 2 ** 30, 1) if total else None,

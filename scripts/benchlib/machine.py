@@ -28,6 +28,25 @@ def _cpu_model():
     return platform.processor() or platform.machine()
 
 
+def _first_cpu():
+    """/proc/cpuinfo of the first CPU."""
+    out = {}
+    for line in (read("/proc/cpuinfo") or "").split("\n\n")[0].splitlines():
+        key, _, value = line.partition(":")
+        out[key.strip()] = value.strip()
+    return out
+
+
+def _cpu_ids():
+    """Vendor, family, model and stepping, or what else the architecture tells a CPU by."""
+    cpu = _first_cpu()
+    for keys in (("vendor_id", "cpu family", "model", "stepping"),
+                 ("CPU implementer", "CPU architecture", "CPU part", "CPU revision")):
+        if cpu.get(keys[0]):
+            return " ".join(cpu[k] for k in keys if cpu.get(k))
+    return None
+
+
 def _flags():
     for line in (read("/proc/cpuinfo") or "").splitlines():
         if line.startswith("flags"):
@@ -141,6 +160,8 @@ def facts(root):
         memory[k] = int(v.split()[0]) * 1024
     return {
         "cpu": _cpu_model(),
+        "cpu_ids": _cpu_ids(),
+        "microcode": _first_cpu().get("microcode"),
         "arch": platform.machine(),
         "cpus_online": os.cpu_count(),
         "cpus_allowed": sorted(os.sched_getaffinity(0)),

@@ -15,7 +15,8 @@ from benchlib import bars, claims, ladder, report, run
 
 TOPOLOGY = ("Machine(Package(L3:33554432(%s)),Package(L3:33554432(%s)))" % (
     (",".join(["L2:1048576(L1d:32768(L1i:32768(Core(PU,PU))))"] * 4),) * 2))
-FACTS = {"cpu": "Example 9000 16-Core Processor at 3.00GHz", "arch": "x86_64", "cpus_online": 16,
+FACTS = {"cpu": "Example 9000 16-Core Processor at 3.00GHz", "cpu_ids": "Example 1 2 3",
+         "microcode": "0x1", "arch": "x86_64", "cpus_online": 16,
          "cpus_allowed": list(range(16)), "quota": None, "kernel": "6.1.0", "virtualisation": "kvm",
          "container": False, "governor": None, "turbo": None, "smt": "on", "aslr": "2",
          "thp": "madvise", "clocksource": "tsc", "perf_counters": False,

@@ -11,7 +11,7 @@ import unittest
 
 from common import ROOT
 import sample
-from benchlib import claims, debian, fingerprint, ladder, stats, store  # noqa: E402
+from benchlib import claims, debian, fingerprint, ladder, machine, stats, store  # noqa: E402
 
 debian.need("jsonschema")
 RESULTS = os.path.join(ROOT, "results")
@@ -68,7 +68,7 @@ class Fingerprints(unittest.TestCase):
         self.assertEqual(keys, [("kernel", "6.1.0", "6.5"), ("turbo", None, "on")])
 
     def test_each_hard_fact_refuses_and_is_named(self):
-        changes = {"arch": "aarch64", "cpu": "other", "quota": 1.5, "smt": "off",
+        changes = {"arch": "aarch64", "cpu": "other", "cpu_ids": "Example 1 2 4", "quota": 1.5, "smt": "off",
                    "virtualisation": "none"}
         for key, value in changes.items():
             verdict, keys = fingerprint.compare(self.of(), self.of({key: value}))
@@ -86,6 +86,14 @@ class Fingerprints(unittest.TestCase):
             verdict, keys = fingerprint.compare(a, b)
             self.assertEqual((verdict, [k[0] for k in keys]), (fingerprint.REFUSED, [key]))
             self.assertEqual(fingerprint.name(a["hard"]), fingerprint.name(b["hard"]))
+
+    def test_this_machine_has_one(self):
+        facts = machine.facts(ROOT)
+        hard = fingerprint.hard(facts, sample.BUILD)
+        self.assertEqual(sorted(hard), sorted(fingerprint.HARD))
+        self.assertEqual(sorted(fingerprint.soft(facts)), sorted(fingerprint.SOFT))
+        self.assertRegex(fingerprint.name(hard), "^[0-9a-f]{8}$")
+        self.assertTrue(hard["cpu_ids"])
 
     def test_topology_is_told_in_one_line(self):
         self.assertEqual(
