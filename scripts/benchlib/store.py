@@ -117,7 +117,14 @@ def _bar(judged):
 
 
 def record(raw):
-    """The record of what scripts/bench left in results/raw."""
+    """The record of what scripts/bench left in results/raw. Raises Unfit if another version left it."""
+    try:
+        return _record(raw)
+    except KeyError as e:
+        raise Unfit("it lacks %s: another version measured it; `make bench` again" % e) from None
+
+
+def _record(raw):
     facts, build = raw["machine"], raw["build"]
     hard = fingerprint.hard(facts, build)
     told = {k: v for k, v in build.items() if k.startswith(("switch_", "thread_")) or

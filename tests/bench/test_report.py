@@ -280,7 +280,10 @@ class Command(unittest.TestCase):
         self.assertRegex(p.stderr, r"latest.json is not there; `make bench` measures")
 
     def test_what_is_no_run_is_refused(self):
-        for obj, text in (({"schema": "other"}, "its schema is 'other'"), (None, "its schema"), ("{", "")):
+        old = sample.raw()
+        del old["machine"]["cpu_ids"]
+        for obj, text in (({"schema": "other"}, "its schema is 'other'"), (None, "its schema"), ("{", ""),
+                          (old, "another version measured it")):
             path = self.put("raw/latest.json", obj or {})
             if obj == "{":
                 with open(path, "w", encoding="utf-8") as f:

@@ -198,7 +198,8 @@ class Saving(Folder):
                  (lambda r: r["rows"][3].update(status="fail", reason="broke"), "rows failed: "),
                  (lambda r: r["machine"].update(git="abc-dirty"), "changed files"),
                  (lambda r: r["machine"].update(git=None), "no commit"),
-                 (lambda r: r["build"].pop("topology"), "topology"))
+                 (lambda r: r["build"].pop("topology"), "topology"),
+                 (lambda r: r["machine"].pop("cpu_ids"), "another version measured it"))
         for change, text in cases:
             with self.assertRaisesRegex(store.Unfit, text):
                 store.save(self.results, store.record(changed(change)))
