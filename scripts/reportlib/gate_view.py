@@ -57,13 +57,11 @@ def _line(row, at, ticks):
             text += " [%+.1f, %+.1f]" % (100 * ci[0], 100 * ci[1])
     else:
         svg = grid
-    under = _counts(row) + [f for f in row["flags"]]
+    under = _counts(row) + row["flags"]
     if row["verdict"] != "PASS":
         under.insert(0, row["why"])
     if row.get("accepted"):
-        under.append("accepted: " + "; ".join(str(a.get("reason", a)) if isinstance(a, dict) else str(a)
-                                              for a in (row["accepted"] if isinstance(row["accepted"], list)
-                                                        else [row["accepted"]])))
+        under.append("accepted: " + "; ".join(dict.fromkeys(a["text"] for a in row["accepted"])))
     return ('<div class="rung gate"><span class="name">%s</span><svg class="strip" role="img" aria-label="%s">%s</svg>'
             '<span class="n">%s</span><span class="r">%s</span>%s</div>' % (
                 esc(row["name"]), esc(row["name"]), svg, esc(text), chip(kind, word),
@@ -79,7 +77,7 @@ def check(view):
     if not c:
         return ""
     kind, word = KIND[c["verdict"]]
-    head = '<p>%s <span class="note">head %s, base %s</span></p>' % (
+    head = '<p>%s</p><dl class="facts"><dt>head</dt><dd>%s</dd><dt>base</dt><dd>%s</dd></dl>' % (
         chip(kind, word), esc(_rev(c["head"])), esc(_rev(c["base"])))
     if c["refused"]:
         keys = "".join("<tr><td>%s</td><td>%s</td><td>%s</td></tr>" % (
@@ -111,8 +109,9 @@ def check(view):
     for key, title in (("new_rows", "New rows"), ("removed_rows", "Rows that are gone")):
         if c[key]:
             body += '<p class="note">%s: %s.</p>' % (title, esc(", ".join(c[key])))
-    if c.get("notes"):
-        body += '<ul class="plain">%s</ul>' % "".join("<li>%s</li>" % esc(n) for n in c["notes"])
+    notes = [n for n in c["notes"] if n not in view.rec["warnings"]]
+    if notes:
+        body += '<ul class="plain">%s</ul>' % "".join("<li>%s</li>" % esc(n) for n in notes)
     return section("check", "Base against head",
                    "Both builds alive at once, taking turns of a few milliseconds. A mark is the change of the "
                    "median, with its 99 % interval; the shaded band is what is too small to be called a change.", body)

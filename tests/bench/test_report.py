@@ -51,6 +51,8 @@ CHECK = {
              row("chan/hop", "INCONCLUSIVE", [measure("cpu", 40, 41, 0.025, [-0.01, 0.05], "INCONCLUSIVE")]),
              row("mutex/alone", "PASS", [measure("cpu", 5, 4.5, -0.1, [-0.12, -0.08])], ["faster"]),
              row("spawn/join_one", "PASS", [measure("cpu", 50, 50.1, 0.002, [-0.01, 0.01])]),
+             row("map/hit/1000", "FAIL", [measure("cpu", 7, 7.7, 0.1, [0.09, 0.11], "FAIL")], (),
+                 [{"text": "map/hit/1000 +12% longer keys", "reason": "longer keys"}]),
              row("counts/only", "PASS", [measure("instructions", 40, 40, 0, None, "PASS", 0.4, "")])]}
 FACTS = {key: REC[key] for key in ("hard", "soft", "build")}
 AA = {"schema": "wend-calibration-1", "kind": "aa", "fingerprint": REC["fingerprint"], "machine": FACTS, "blocks": [],
@@ -160,7 +162,7 @@ class Page(unittest.TestCase):
     def test_verdicts_on_base_and_head_are_told(self):
         text = gate_view.check(whole())
         self.assertLess(text.index("yield/2"), text.index("chan/hop"))
-        for part in ("+6.0 % [+5.0, +7.0]", "wakes 0.000 \u2192 1.00", "faster", "new/row", "old/row",
+        for part in ("+6.0 % [+5.0, +7.0]", "wakes 0.000 \u2192 1.00", "faster", "accepted: map/hit/1000 +12% longer keys", "new/row", "old/row",
                      "2 rows without a change"):
             self.assertIn(part, text)
         refused = dict(CHECK, verdict="REFUSED", rows=[],
