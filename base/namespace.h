@@ -11,6 +11,8 @@
 #define acquire_p wend__acquire_p
 #define after_switch_slow wend__after_switch_slow
 #define asym_heavy wend__asym_heavy
+#define blocking_over wend__blocking_over
+#define canary_check wend__canary_check
 #define chan_block_for_ever wend__chan_block_for_ever
 #define chan_forget wend__chan_forget
 #define chan_go_on_alone wend__chan_go_on_alone
@@ -43,6 +45,7 @@
 #define ec_inc wend__ec_inc
 #define ec_value wend__ec_value
 #define ec_wait wend__ec_wait
+#define end_if_surplus wend__end_if_surplus
 #define enter_slow wend__enter_slow
 #define find_work wend__find_work
 #define foreign_pending wend__foreign_pending
@@ -105,6 +108,7 @@
 #define reclaim_later wend__reclaim_later
 #define reclaim_mark wend__reclaim_mark
 #define reclaim_passed wend__reclaim_passed
+#define reclaim_pinned wend__reclaim_pinned
 #define reclaim_tick wend__reclaim_tick
 #define reclaim_waiting wend__reclaim_waiting
 #define reclaim_work wend__reclaim_work
@@ -154,7 +158,9 @@
 #define topo_forget wend__topo_forget
 #define topo_init wend__topo_init
 #define topo_nearness wend__topo_nearness
+#define thread_m wend__thread_m
 #define topo_place wend__topo_place
+#define topo_unbind wend__topo_unbind
 #define traceback_level wend__traceback_level
 #define traceback_print wend__traceback_print
 #define traceback_print_plain wend__traceback_print_plain
@@ -172,6 +178,7 @@
 #define spin_may_help wend__spin_may_help
 #define enter_foreign wend__enter_foreign
 #define leave_foreign wend__leave_foreign
+#define foreign_inside wend__foreign_inside
 #define foreign_may wend__foreign_may
 #define foreign_release_all wend__foreign_release_all
 #define work_visible wend__work_visible

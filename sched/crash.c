@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "base/fatal.h"
+#include "sched/blocking.h"
 #include "sched/sched_priv.h"
 #include "sched/traceback.h"
 
@@ -31,10 +32,10 @@ static bool print_one(struct g *gp, uint64_t id, size_t size, void *arg)
 	if (gp->flags & G_FOREIGN) {
 		traceback_print(gp, state == G_WAITING ? wait_reason_name(gp->wait_reason) : "running", pcs, 0,
 						all_frames);
-	} else if (state == G_WAITING || state == G_RUNNABLE) {
+	} else if (g_waits(state) || state == G_RUNNABLE) {
 		int n = traceback_walk(walk_parked(gp), pcs, 64);
 
-		traceback_print(gp, state == G_WAITING ? wait_reason_name(gp->wait_reason) : "runnable", pcs, n,
+		traceback_print(gp, g_waits(state) ? wait_reason_name(gp->wait_reason) : "runnable", pcs, n,
 						all_frames);
 	} else {
 		traceback_print(gp, "running", pcs, 0, all_frames);
@@ -80,7 +81,7 @@ static struct walk walk_at(const struct fatal_site *from, struct g *gp)
 static void trace_here(bool all, const struct fatal_site *from)
 {
 	static const void *pcs[64];
-	struct m *mp = getm();
+	struct m *mp = thread_m();
 	struct g *gp = mp ? mp->curg : NULL;
 	struct stack_cursor at = {0};
 

@@ -74,6 +74,19 @@ static force_inline void *ctx_switch(struct ctx *from, const struct ctx *to, voi
 void *wend__ctx_switch_full(struct ctx *from, const struct ctx *to, void *carry);
 #define ctx_switch_full wend__ctx_switch_full
 
+/* Where the caller stands, for who walks its stack. */
+static force_inline void ctx_here(struct ctx *ctx)
+{
+	__asm__ volatile("leaq 1f(%%rip), %%rdx\n\t"
+					 "movq %%rsp, 0(%0)\n\t"
+					 "movq %%rbp, 8(%0)\n\t"
+					 "movq %%rdx, 16(%0)\n\t"
+					 "1:"
+					 :
+					 : "r"(ctx)
+					 : "rdx", "memory");
+}
+
 /* Makes ctx start in entry(carry) on the stack that ends at top, aligned to 16, whose last word
  * ctx_ground has cleared. entry must not return. */
 void wend__ctx_entry(void);

@@ -47,7 +47,7 @@ void check_deadlock(void)
 		timers_earliest() != NEVER || other_threads())
 		return;
 	lock(&sched.lock);
-	bool dead = load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&
+	bool dead = !atm_load_rlx(&sched.blocked) && load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&
 				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n);
 
 	for (int i = 0; i < sched.nallp; i++)

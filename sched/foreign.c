@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fatal.h"
+#include "sched/blocking.h"
 #include "sched/reclaim.h"
 #include "sched/sched_priv.h"
 
@@ -23,12 +24,17 @@ static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static __thread struct wend__go *pending __attribute__((tls_model("initial-exec")));
 
+/* This thread is counted in foreign_in. */
+static __thread bool counted __attribute__((tls_model("initial-exec")));
+/* Calls into the library that it is in. */
+static __thread int inside __attribute__((tls_model("initial-exec")));
+
 static void thread_over(void *arg)
 {
 	struct foreign *f = arg;
 	struct m *mp = enter();
 
-	if (!mp && foreign_may() && f->generation == sched.generation) {
+	if (!mp && counted && f->generation == sched.generation) {
 		atm_store_rel(&f->gp->slot->id, 0); /* rel: pairs with stack_each. mutant: the checker reads no lists */
 		f->gp->flags &= (uint16_t)~G_FOREIGN;
 		f->gp->link = NULL;
@@ -37,11 +43,6 @@ static void thread_over(void *arg)
 	leave_any(mp);
 	free(f);
 }
-
-/* This thread is counted in foreign_in. */
-static __thread bool counted __attribute__((tls_model("initial-exec")));
-/* Calls into the library that it is in. */
-static __thread int inside __attribute__((tls_model("initial-exec")));
 
 struct m *enter_foreign(void)
 {
@@ -67,6 +68,11 @@ void leave_foreign(void)
 	foreign_section_end();
 }
 
+bool foreign_inside(void)
+{
+	return inside > 0;
+}
+
 void leave_foreign_if_inside(void)
 {
 	while (inside > 0)
@@ -75,7 +81,8 @@ void leave_foreign_if_inside(void)
 
 bool foreign_may(void)
 {
-	atm_store_rlx(&sched.foreign_seen, 1); /* rlx: sticky; a report of deadlock needs certainty */
+	if (!thread_m()) /* what is in a blocking call is known to be there */
+		atm_store_rlx(&sched.foreign_seen, 1); /* rlx: sticky; a report of deadlock needs certainty */
 	return counted;
 }
 

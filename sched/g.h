@@ -13,6 +13,8 @@
  *                          |  ^
  *                          +--+ yield: RUNNABLE, back in the queue, after it has left its stack
  *
+ * RUNNING -> BLOCKED -> RUNNING, or RUNNABLE if there is no P for it: itself, in a blocking call (blocking.c).
+ *
  * A coroutine becomes visible to others (in a queue, on a wait list) only after the thread has left
  * its stack: the next context runs the commit on its behalf (loop.h, after_switch).
  */
@@ -53,7 +55,8 @@ struct wend__unwind {
 	X(WAIT_SEM, "semaphore.Acquire")                                                              \
 	X(WAIT_SLEEP, "sleep")                                                                        \
 	X(WAIT_HANDOVER, "handover")                                                                  \
-	X(WAIT_LOCKED_THREAD, "locked to thread")
+	X(WAIT_LOCKED_THREAD, "locked to thread")                                                     \
+	X(WAIT_SYSCALL, "syscall")
 
 enum wait_reason {
 #define X(id, text) id,
@@ -62,7 +65,8 @@ enum wait_reason {
 		WAIT_REASON_COUNT
 };
 
-enum g_state { G_FREE, G_RUNNABLE, G_RUNNING, G_WAITING };
+/* BLOCKED: on its stack, but without a P (blocking.c); ctx says where it began. */
+enum g_state { G_FREE, G_RUNNABLE, G_RUNNING, G_WAITING, G_BLOCKED };
 
 enum g_flags {
 	G_GUARDED = 1,  /* a guard page lies below the stack */
@@ -112,6 +116,12 @@ struct g {
 	void *race_fiber; /* ThreadSanitizer's view of this stack */
 	void *asan_fake;
 };
+
+/* Is its wait reason in force? */
+static inline bool g_waits(uint32_t state)
+{
+	return state == G_WAITING || state == G_BLOCKED;
+}
 
 /* The stack ends where the control block begins. */
 static inline char *g_stack_top(struct g *gp)

@@ -160,7 +160,7 @@ static bool watch(struct m *mp, bool *trimmed)
 
 static void wait_for_p(struct m *mp)
 {
-	bool trimmed = false;
+	bool trimmed = false, looked = false;
 	int64_t look_ns = 1000000;
 
 	while (!atm_load_acq(&mp->woken)) { /* acq: pairs with wake_m */
@@ -190,7 +190,9 @@ static void wait_for_p(struct m *mp)
 		/* What the increment announces is looked at between reading the value and waiting. */
 		if (called(mp) || (!mp->locked_g && watch_wanted(atm_load_rlx(&sched.load)))) /* rlx: ec_value acquires */
 			continue;
-		int64_t now = clock_now(), rest = trimmed ? 0 : now + QUIET_NS;
+		/* Quiet for 10 ms: time to give back memory. For long: perhaps there are too many of us. */
+		int64_t now = clock_now(), rest_ns = !trimmed ? QUIET_NS : looked ? 0 : sched.knobs.thread_ms * 1000000;
+		int64_t rest = rest_ns ? now + rest_ns : 0;
 
 		if (unlikely(reclaim_waiting())) {
 			if (reclaim_tick(mp) && !mp->locked_g && get_up(mp))
@@ -198,8 +200,15 @@ static void wait_for_p(struct m *mp)
 			rest = now + look_ns; /* a section may stay open for long: ever less often */
 			look_ns = look_ns < 64000000 ? 2 * look_ns : look_ns;
 		}
-		if (!ec_wait(&mp->ec, value, rest))
-			give_back_when_quiet(&trimmed, rest);
+		if (ec_wait(&mp->ec, value, rest) || reclaim_waiting())
+			continue;
+		if (trimmed) {
+			looked = true;
+			if (!mp->locked_g && end_if_surplus(mp))
+				return;
+		}
+		give_back_when_quiet(&trimmed, rest);
+		trimmed = true; /* else it is for the watcher to see when it is quiet */
 	}
 	atm_store_rlx(&mp->woken, 0);
 	if (mp->next_p) {
@@ -264,7 +273,7 @@ static void go_idle(struct m *mp)
 struct g *find_work(struct m *mp)
 {
 	for (;;) {
-		if (unlikely(!running()))
+		if (unlikely(!running() || mp->surplus))
 			return NULL;
 		if (!mp->p) {
 			m_sleep(mp);

@@ -24,6 +24,7 @@ void found_work(struct m *mp);
 struct p *take_idle_p(void);
 bool take_this_p(struct p *pp);
 bool unlist(struct m *mp);
+bool end_if_surplus(struct m *mp);
 
 /* wake.c. Timers: pp, which has just become idle, may have one that is due before the watcher looks again; nobody
  * may be watching now, so that another sleeper must. */

@@ -19,6 +19,8 @@
 	X(watch_us, 50, 10, 1000000, "first interval at which a sleeping P looks for stale work")     \
 	X(cache, 64, 1, 65536, "free coroutines in a chain; a P keeps up to two chains")              \
 	X(stop_ms, 1000, 0, 3600000, "how long the end of the runtime waits for coroutines on a CPU") \
+	X(threads, 10000, 1, 1 << 20, "threads at most, those in blocking calls among them")          \
+	X(thread_ms, 10000, 1, 3600000, "how long a thread that is one too many sleeps before it ends") \
 	X(next, 1, 0, 1, "a coroutine made ready runs next on its waker's P")
 
 /* X(field, default index, help, word, ...): the word list gives the values 0, 1, ... */

@@ -59,7 +59,7 @@ void wend_yield(void)
 
 /* ---- Blocking ----------------------------------------------------------------------------------- */
 
-static cold void canary_check(struct g *gp)
+cold void canary_check(struct g *gp)
 {
 	if (!stack_intact(gp, __builtin_frame_address(0)))
 		stack_overflow(gp, NULL, NULL, __builtin_frame_address(0));
@@ -184,7 +184,7 @@ noinline void enter_slow(struct m *mp)
 	if (atm_load_rlx(&mp->attn) & ATTN_FENCE)
 		/* in_rt before attn; pairs with stop_begin's heavy fence. mutant: the end alone reads no in_rt */
 		atm_fence_sc();
-	if (!(atm_load_rlx(&mp->attn) & ATTN_STOP) || !mp->curg || !mp->p)
+	if (!(atm_load_rlx(&mp->attn) & ATTN_STOP) || !mp->curg)
 		return;
 	mp->post = POST_NONE;
 	mp->picked = NULL;

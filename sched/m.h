@@ -38,9 +38,11 @@ struct m {
 	struct ctx g0;       /* the thread's own stack */
 	struct g *picked;    /* taken from a queue, to be run by the loop */
 	struct g *locked_g;  /* coroutine locked to this thread */
+	struct p *blocked_p; /* what its coroutine gave away for a blocking call */
 	bool spinning;       /* counted in sched.load */
 	bool main_over;      /* the main coroutine has ended here */
 	bool locked_over;    /* locked_g has ended */
+	bool surplus;        /* too many sleep: this one ends */
 	void *race_fiber;
 	void *asan_fake;
 	char *stack_lo;

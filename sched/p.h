@@ -31,7 +31,7 @@ struct victims {
 /* Counters per P, in the order of wend_stats. */
 #define P_STATS(X)                                                                                \
 	X(spawns) X(exits) X(switches) X(yields) X(parks) X(readies) X(wakes) X(steals) X(stolen)     \
-	X(spins) X(migrations) X(idles)
+	X(spins) X(migrations) X(idles) X(blockings)
 
 struct p_stats {
 #define X(name) atm_u64 name; /* owner writes */

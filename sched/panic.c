@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/fatal.h"
+#include "sched/blocking.h"
 #include "sched/go_args.h"
 #include "sched/panic_priv.h"
 #include "sched/sched_priv.h"
@@ -76,6 +77,8 @@ static force_inline struct wend__unwind *mine(void)
 {
 	struct m *mp = getm();
 
+	if (unlikely(!mp)) /* in a blocking call? */
+		mp = thread_m();
 	return likely(mp && mp->curg) ? &mp->curg->unwind : &own;
 }
 
@@ -243,7 +246,7 @@ static void make_texts_key(void)
 /* Somebody must free u's texts: the end of its coroutine or thread. */
 static void owe_texts(struct wend__unwind *u)
 {
-	struct m *mp = getm();
+	struct m *mp = thread_m();
 
 	if (mp && mp->curg) {
 		mp->curg->flags |= G_TEXTS;
@@ -376,10 +379,11 @@ static noinline void unwind(struct panic *p)
 static __attribute__((noreturn)) void panic(struct panic *p)
 {
 	struct wend__unwind *u = p->home;
+	bool free = likely(getm()) || blocking_over();
 	struct m *mp = getm();
 
 	/* rlx: our own; what is pinned besides users' sections is a callback */
-	if (unlikely(mp && (atm_load_rlx(&mp->in_rt) || mp->pins > mp->sections))) {
+	if (unlikely(!free || (mp && (atm_load_rlx(&mp->in_rt) || mp->pins > mp->sections)))) {
 		p->note = "[in a callback that the library runs: what it holds could not be released, nothing is recovered]\n";
 		p->link = u->panic;
 		die_of(p);

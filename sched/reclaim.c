@@ -137,14 +137,14 @@ static void unpin(struct m *mp)
 		mp->curg->flags &= (uint16_t)~G_PINNED;
 }
 
-static bool pinned(const struct m *mp)
+bool reclaim_pinned(const struct m *mp)
 {
 	return mp ? mp->pins > 0 : mine.pins > 0;
 }
 
 void reclaim_check_park(struct m *mp)
 {
-	if (pinned(mp))
+	if (reclaim_pinned(mp))
 		wend__fatal("park inside a section or a callback of wend_retire");
 }
 
@@ -409,7 +409,7 @@ static void drive_from_outside(bool now)
 /* No memory for a block: the caller waits until nobody can hold a. */
 static cold void reclaim_here(void (*fn)(void *, void *), void *a, void *b)
 {
-	if (pinned(getm()))
+	if (reclaim_pinned(getm()))
 		wend__fatal("wend_retire inside a section or a callback: out of memory");
 
 	uint64_t epoch = atm_load_rlx(&wend__epoch.now); /* rlx: behind the bag's lock, a full barrier, as R4 */
@@ -452,7 +452,7 @@ void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b)
 		reclaim_here(fn, a, b);
 		return;
 	}
-	if (likely(n % LOOK_PERIOD && n != RECLAIM_RECORDS) || pinned(getm()))
+	if (likely(n % LOOK_PERIOD && n != RECLAIM_RECORDS) || reclaim_pinned(getm()))
 		return;
 	drive_from_outside(false);
 	run_block(getm());
@@ -465,7 +465,7 @@ void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b)
 
 void reclaim_hasten(void)
 {
-	if (pinned(getm()))
+	if (reclaim_pinned(getm()))
 		return;
 	seal_all();
 	for (int i = 0; i < 16 && reclaim_waiting(); i++) {
@@ -526,7 +526,7 @@ void wend_retire_barrier(void)
 {
 	struct m *mp = getm();
 
-	if (pinned(mp))
+	if (reclaim_pinned(mp))
 		wend__fatal("wend_retire_barrier inside a section or a callback");
 
 	uint64_t mark = reclaim_mark();

@@ -38,6 +38,9 @@ void reclaim_forget(void); /* at the beginning of each execution */
 void foreign_section_begin(void);
 void foreign_section_end(void);
 
+/* Is the caller in a section or a callback, where it must not block? mp: NULL for a foreign thread. */
+bool reclaim_pinned(const struct m *mp);
+
 /* The caller is about to block; fatal when it must not. */
 void reclaim_check_park(struct m *mp);
 

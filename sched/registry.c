@@ -33,6 +33,7 @@ no_instrument static const char *state_name(const struct g *gp)
 	case G_RUNNABLE:
 		return "runnable";
 	case G_WAITING:
+	case G_BLOCKED:
 		return wait_reason_name(gp->wait_reason);
 	default:
 		return "idle";
@@ -58,7 +59,7 @@ no_instrument static bool collect(struct g *gp, uint64_t id, size_t size, void *
 		.locked = gp->locked_m != NULL,
 	};
 
-	if (atm_load_acq(&gp->state) != G_WAITING) {
+	if (!g_waits(atm_load_acq(&gp->state))) {
 		info.wait_object = NULL;
 		info.parked_ns = 0;
 	}

@@ -58,6 +58,7 @@ struct sched_state {
 	alignas(CACHELINE) atm_u64 next_id;
 	atm_u64 foreign_spawns, foreign_readies;
 	atm_u32 foreign_in; /* foreign threads inside the library: the end waits for them */
+	atm_u32 blocked; /* coroutines in blocking calls: added by themselves, taken off under sched.lock */
 	atm_u32 foreign_seen; /* some foreign thread has called in: no deadlock can be proven */
 	int main_result;
 };
@@ -143,6 +144,7 @@ void acquire_p(struct m *mp, struct p *pp);
 /* ---- loop.c ------------------------------------------------------------------------------------- */
 
 void g_main(void *carry); /* the first function of each coroutine; carry is the M */
+cold void canary_check(struct g *gp); /* of the running coroutine, with G_CANARY */
 
 /* ---- spawn.c ------------------------------------------------------------------------------------ */
 
@@ -173,6 +175,7 @@ struct m *park_foreign(struct g *gp, park_commit *commit, void *arg);
 void ready_elsewhere(struct m *mp, struct g *gp); /* bound, locked, foreign, or from a foreign thread */
 void wake_after_foreign(void);
 void leave_foreign_if_inside(void);
+bool foreign_inside(void); /* the calling thread is inside a call as a foreign one */
 void foreign_release_all(void); /* the runtime ends: nobody else would wake them */
 struct wend__go **foreign_pending(void); /* WEND_GO requests of the calling thread */
 
@@ -210,6 +213,7 @@ void topo_fini(void);
 int topo_place(int nprocs); /* cpu and steal order of the first nprocs P's; sched.lock held */
 void topo_forget(struct p *pp);
 void topo_bind(struct m *mp, struct p *pp);
+void topo_unbind(struct m *mp);
 
 /* ---- crash.c, signals.c --------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/fatal.h"
+#include "sched/blocking.h"
 #include "sched/panic_priv.h"
 #include "sched/sched_priv.h"
 #include "sched/traceback.h"
@@ -241,13 +242,13 @@ static const char *fault_text(int sig, const siginfo_t *info, const ucontext_t *
 /* Arranges for the return from the signal to call fault_entry. */
 static bool becomes_panic(int sig, const siginfo_t *info, ucontext_t *uc)
 {
-	struct m *mp = getm();
+	struct m *mp = thread_m();
 	struct g *gp = mp ? mp->curg : NULL;
 	greg_t *r = uc->uc_mcontext.gregs;
 	char *sp = (char *)r[REG_RSP];
 	const char *pc = (const char *)r[REG_RIP], *text;
 
-	if (!gp || atm_load_rlx(&mp->in_rt) || sp >= g_stack_top(gp) || sp < gp->lo + RED_ZONE + 4096)
+	if (!gp || atm_load_rlx(&mp->in_rt) || foreign_inside() || sp >= g_stack_top(gp) || sp < gp->lo + RED_ZONE + 4096)
 		return false; /* rlx: our own */
 	text = fault_text(sig, info, uc);
 	if (!text)
@@ -301,7 +302,7 @@ static bool pass_on(int sig, siginfo_t *info, void *context)
 static __attribute__((noreturn)) void die_of_fault(int sig, const siginfo_t *info, const ucontext_t *uc)
 {
 	struct fatal_site from = site_of(uc);
-	struct m *mp = getm();
+	struct m *mp = thread_m();
 	char note[160];
 	const char *lo = mp->curg ? mp->curg->lo : mp->stack_lo;
 	const char *hi = mp->curg ? g_stack_top(mp->curg) : lo + mp->stack_size;
@@ -316,7 +317,7 @@ static __attribute__((noreturn)) void die_of_fault(int sig, const siginfo_t *inf
 		wend__die_begin();
 	} else {
 		wend__die_begin();
-		if (mp->curg && !atm_load_rlx(&mp->in_rt)) /* rlx: our own */
+		if (mp->curg && !atm_load_rlx(&mp->in_rt) && !foreign_inside()) /* rlx: our own */
 			fprintf(stderr, "unexpected fault address %p\nfatal error: fault\n%s", info->si_addr, note);
 		else
 			fprintf(stderr, "fatal error: unexpected signal during runtime execution\n%s", note);
@@ -337,7 +338,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 		return;
 	if (pass_on(sig, info, context))
 		return;
-	if (info->si_code > 0 && getm())
+	if (info->si_code > 0 && thread_m())
 		die_of_fault(sig, info, context);
 	signal(sig, SIG_DFL); /* a fault happens again on return, and kills as it would have */
 	if (info->si_code <= 0) /* sent by somebody: once more, delivered on return */
@@ -364,10 +365,10 @@ static void on_quit(int sig, siginfo_t *info, void *context)
 {
 	struct fatal_site from = site_of(context);
 	const uint8_t *pc = from.pc;
-	struct m *mp = getm();
+	struct m *mp = thread_m();
 	bool waits = pc[-2] == 0x0f && pc[-1] == 0x05; /* behind a syscall instruction */
 
-	if (((may_hold_lock(from.pc, from.sp) && !waits) || (mp && atm_load_rlx(&mp->in_rt))) && try_later()) /* rlx: our own */
+	if (((may_hold_lock(from.pc, from.sp) && !waits) || (mp && (atm_load_rlx(&mp->in_rt) || foreign_inside()))) && try_later()) /* rlx: our own */
 		return;
 	wend__die_soon();
 	wend__die_begin();

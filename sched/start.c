@@ -126,6 +126,7 @@ static int start(const struct wend_config *cfg)
 		sched.default_class = stack_class((size_t)k.stack);
 		sched.generation++;
 		atm_store_rlx(&sched.foreign_seen, 0);
+		atm_store_rlx(&sched.blocked, 0);
 		atm_store_rlx(&sched.foreign_spawns, 0);
 		atm_store_rlx(&sched.foreign_readies, 0);
 		if (atm_load_rlx(&sched.next_id) == 0)
@@ -200,8 +201,9 @@ static void say_too_long(void)
 		struct g *gp = mp->curg;
 
 		if (!atm_load_acq(&mp->gone) && gp)
-			fprintf(stderr, "wend: coroutine %llu (%s) is still on a CPU\n", (unsigned long long)gp->id,
-					gp->name ? gp->name : "no name");
+			fprintf(stderr, "wend: coroutine %llu (%s) is still %s\n", (unsigned long long)gp->id,
+					gp->name ? gp->name : "no name",
+					atm_load_acq(&gp->state) == G_BLOCKED ? "in a blocking call" : "on a CPU");
 	}
 	unlock(&sched.lock);
 }

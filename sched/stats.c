@@ -49,6 +49,7 @@ void wend_stats_read(wend_stats *out)
 	unlock(&sched.lock);
 	out->spawns += atm_load_rlx(&sched.foreign_spawns);
 	out->readies += atm_load_rlx(&sched.foreign_readies);
+	out->blocked = atm_load_rlx(&sched.blocked);
 	stack_stats_read(&st);
 	out->stacks = st.carved;
 	out->guarded = st.guarded;

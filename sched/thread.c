@@ -16,12 +16,13 @@
 #define THREAD_STACK ((size_t)256 << 10) /* the loop's own stack; untouched pages cost nothing */
 
 /* One whose thread has ended (a coroutine ended there locked, or no thread could be had), ready for another
- * one; NULL if there is none. */
-static struct m *reuse(void)
+ * one; NULL if there is none. full: nor may there be another. */
+static struct m *reuse(bool *full)
 {
 	struct m *mp;
 
 	lock(&sched.lock);
+	*full = sched.nm >= sched.knobs.threads;
 	for (mp = sched.all_m; mp; mp = mp->all_link)
 		if (!mp->is_caller && atm_cas_sc(&mp->gone, 1, 0))
 			break;
@@ -33,11 +34,27 @@ static struct m *reuse(void)
 	return mp;
 }
 
+static cold void say_no_thread(const char *why, const char *remedy)
+{
+	static atm_u32 said;
+
+	if (atm_xchg_sc(&said, 1) == 0 && ATM_SIZE(true, false))
+		fprintf(stderr,
+				"wend: no further thread (%s): coroutines run on fewer CPUs, and wait for those in blocking "
+				"calls. Raise %s. This is said once.\n",
+				why, remedy);
+}
+
 struct m *m_make(void)
 {
-	struct m *mp = reuse();
+	bool full;
+	struct m *mp = reuse(&full);
 	bool fresh = !mp;
 
+	if (fresh && full) { /* by one more at times, when two look at once */
+		say_no_thread("there are as many as may be", "the knob threads");
+		return NULL;
+	}
 	if (fresh)
 		mp = aligned_alloc(CACHELINE, sizeof *mp);
 	if (!mp)
@@ -130,7 +147,6 @@ static void *thread_main(void *arg)
 /* -EAGAIN when no thread can be had; mp stays on the list of all M's, gone. */
 int m_start(struct m *mp, struct p *pp, bool spinning)
 {
-	static atm_u32 said;
 	pthread_attr_t attr;
 
 	mp->next_p = pp;
@@ -152,11 +168,7 @@ int m_start(struct m *mp, struct p *pp, bool spinning)
 	mp->next_p = NULL;
 	mp->joinable = false;
 	atm_store_rel(&mp->gone, 1);
-	if (atm_xchg_sc(&said, 1) == 0)
-		fprintf(stderr,
-				"wend: no further thread (%s): coroutines run on fewer CPUs. Raise ulimit -u, ulimit -v, "
-				"kernel.pid_max or the pids limit of the cgroup. This is said once.\n",
-				strerror(err));
+	say_no_thread(strerror(err), "ulimit -u, ulimit -v, kernel.pid_max or the pids limit of the cgroup");
 	return -err;
 }
 
@@ -196,7 +208,8 @@ static struct g *wait_for_locked(struct m *mp)
 		mp->picked = NULL;
 	}
 	mp->p = NULL;
-	hand_off_p(pp);
+	if (pp) /* none after a blocking call */
+		hand_off_p(pp);
 	do {
 		m_sleep(mp);
 		if (!mp->p && !running())

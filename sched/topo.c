@@ -355,6 +355,14 @@ static const char *bind_thread(int cpu)
 	return wrong;
 }
 
+void topo_unbind(struct m *mp)
+{
+	if (mp->bound_cpu < 0)
+		return;
+	pthread_setaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
+	mp->bound_cpu = -1;
+}
+
 void topo_bind(struct m *mp, struct p *pp)
 {
 	static atm_u32 said;
@@ -363,8 +371,7 @@ void topo_bind(struct m *mp, struct p *pp)
 	if (likely(cpu == mp->bound_cpu || cpu == -2))
 		return;
 	if (cpu < 0) { /* from pinned to floating: maxprocs has changed */
-		pthread_setaffinity_np(pthread_self(), sizeof sched.home_cpus, &sched.home_cpus);
-		mp->bound_cpu = -1;
+		topo_unbind(mp);
 		return;
 	}
 	const char *wrong = bind_thread(cpu);

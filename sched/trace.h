@@ -9,7 +9,7 @@
  *   spawn(P, G)  G was started; its creator runs on P       run(P, G)    G is put on P's CPU
  *   yield(P, G)  G gives way                                park(P, G)   G blocks; its wait reason is set
  *   ready(P, G)  G was made ready from P                    steal(P, G)  P took G from another P
- *   end(P, G)    G ends
+ *   end(P, G)    G ends                                    block(P, G)  G blocks its thread and gives P away
  *
  * P and G are the addresses of the control blocks.
  */

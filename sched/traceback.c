@@ -412,7 +412,7 @@ static const char *text_of(const char *pc, bool all_frames)
 
 static void print_head(const struct g *gp, const char *state)
 {
-	bool waits = gp && atm_load_acq(&gp->state) == G_WAITING && gp->parked_at;
+	bool waits = gp && g_waits(atm_load_acq(&gp->state)) && gp->parked_at;
 	int64_t ns = waits ? clock_now() - gp->parked_at : 0;
 
 	if (!gp) {

@@ -9,6 +9,8 @@
 #include "sched/idle_priv.h"
 #include "sched/policy.h"
 
+#define SPARE_THREADS ATM_SIZE(8, 0) /* may sleep for as long as they like, besides one for each P */
+
 /* ---- Lists -------------------------------------------------------------------------------------- */
 
 /* Takes mp off the list of sleeping M's; false when a waker has done so. sched.lock held, as for the next
@@ -64,6 +66,22 @@ static void wake_m(struct m *mp)
 	ec_inc(&mp->ec);
 }
 
+/* Does mp, which has slept for long, end? It is off the list then. Those that have been of no use for the longest lie
+ * at the end of the list and are left. */
+bool end_if_surplus(struct m *mp)
+{
+	uint32_t asleep = 0;
+
+	lock(&sched.lock);
+	for (struct m *at = sched.idle_m; at; at = at->link)
+		asleep++;
+	mp->surplus = asleep > p_count() + SPARE_THREADS && !mp->is_caller && unlist(mp);
+	unlock(&sched.lock);
+	if (mp->surplus)
+		timers_unwatched(); /* it may have been roused for one */
+	return mp->surplus;
+}
+
 /* A sleeping M, if there is one, gets pp. */
 static bool give_to_sleeper(struct p *pp, bool spinning)
 {
@@ -109,7 +127,10 @@ static void start_p(struct p *pp, bool spinning)
 		sched_heavy(); /* I1; mutant: whoever relied on this P would meet the same shortage */
 		if (anybody_busy() || (!work_visible(1) && timers_earliest() == NEVER))
 			return;
-		/* Nobody is left to run them: the shortage may pass, as Go hopes, too. */
+		/* Nobody is left to run them: the shortage may pass, as Go hopes, too. Else they wait for who comes back from
+		 * a blocking call, if there is somebody. */
+		if (try >= 3 && atm_load_acq(&sched.blocked)) /* acq B1, of blocking.c */
+			return;
 		if (try == 20)
 			wend__fatal("no thread can be had, and none is left to run coroutines: raise ulimit -u, "
 						"kernel.pid_max or the pids limit of the cgroup");

@@ -45,6 +45,8 @@ typedef struct wend_stats {
 	uint64_t spins;      /* rounds of looking for work that found none */
 	uint64_t migrations; /* coroutines put on another P than the last time */
 	uint64_t idles;      /* times a P went idle */
+	uint64_t blockings;  /* calls of wend_blocking */
+	uint64_t blocked;    /* coroutines in one now */
 	uint64_t threads;    /* M's that exist now */
 	uint64_t stacks;     /* stacks ever carved out of the arenas */
 	uint64_t guarded;    /* of these, with a guard page */

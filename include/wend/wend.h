@@ -5,6 +5,7 @@
 #define WEND_WEND_H
 
 #include <wend/atomic.h>
+#include <wend/blocking.h>
 #include <wend/chan.h>
 #include <wend/cond.h>
 #include <wend/config.h>

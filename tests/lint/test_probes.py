@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(ROOT, "scripts", "checks"))
 from tap import Skip, Tap  # noqa: E402
 
 build = dict(a.split("=", 1) for a in sys.argv[1:] if "=" in a)["build"]
-EVENTS = {"spawn", "run", "yield", "park", "ready", "steal", "end"}
+EVENTS = {"spawn", "run", "yield", "park", "ready", "steal", "end", "block"}
 tap = Tap()
 
 

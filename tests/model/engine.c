@@ -55,9 +55,9 @@ static noinline void switch_to(struct thread *next)
 {
 	struct thread *from = model.cur;
 
-	if (model.local) {
-		from->local = *model.local;
-		*model.local = next->local;
+	for (int i = 0; i < model.nlocals; i++) {
+		from->local[i] = *model.local[i];
+		*model.local[i] = next->local[i];
 	}
 	model.cur = next;
 	ctx_switch(&from->ctx, &next->ctx, next);
@@ -247,7 +247,7 @@ void model_thread(const char *name, void (*fn)(void *), void *arg, bool daemon)
 	t->name = name;
 	t->fn = fn;
 	t->arg = arg;
-	t->local = NULL;
+	memset(t->local, 0, sizeof t->local);
 	choose_priority(t);
 	kernel_thread_begins(t);
 	model.alive++;
@@ -347,8 +347,8 @@ void model_execute(void)
 	model.cur = &model.thread[0];
 	model.cur->view[1] = 1; /* its clock */
 	model_stacks(NULL);
-	if (model.local)
-		*model.local = NULL;
+	for (int i = 0; i < model.nlocals; i++)
+		*model.local[i] = NULL;
 	model.running = true;
 
 	struct thread *first = model.cur;
@@ -726,5 +726,7 @@ void model_name(const void *p, size_t n, const char *name)
 
 void model_thread_local(void **word)
 {
-	model.local = word;
+	if (model.nlocals == LOCALS)
+		abort();
+	model.local[model.nlocals++] = word;
 }

@@ -11,6 +11,7 @@
 
 enum {
 	THREADS = 16,         /* of one execution */
+	LOCALS = 2,           /* thread-local words */
 	STACK_BYTES = 256 << 10,
 	STORES = 32,          /* a store buffer's places */
 	LOCATIONS = 8192,     /* hash table of atomic words; a power of two */
@@ -65,7 +66,7 @@ struct thread {
 
 	void (*fn)(void *);
 	void *arg;
-	void *local;
+	void *local[LOCALS];
 	char *stack;
 	int priority;
 };
@@ -117,7 +118,8 @@ struct model {
 	const struct model_options *opt;
 	void (*body)(void);
 	uint64_t covered;
-	void **local;
+	void **local[LOCALS]; /* words that each thread has for itself */
+	int nlocals;
 
 	/* locations */
 	uint32_t generation;

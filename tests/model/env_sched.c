@@ -8,6 +8,7 @@
 
 #include "model/engine.h"
 #include "model/env.h"
+#include "sched/blocking.h"
 #include "sched/sched_priv.h"
 #include "sched/topo.h"
 
@@ -220,6 +221,10 @@ void topo_bind(struct m *mp, struct p *pp)
 {
 }
 
+void topo_unbind(struct m *mp)
+{
+}
+
 /* ---- atomics/ec.c -------------------------------------------------------------------------------------------- */
 
 static atm_u32 *word(const struct ec *ec)
@@ -302,6 +307,7 @@ static void on_alloc(void *at, size_t size)
 __attribute__((constructor)) static void init(void)
 {
 	model_thread_local((void **)&wend__m);
+	model_thread_local((void **)&wend__away);
 }
 
 void sched_trim(void)

@@ -134,8 +134,8 @@ void model_private(const void *p, size_t n);
 /* A name for traces. */
 void model_name(const void *p, size_t n, const char *name);
 
-/* Each thread of the model has its own value of *word, NULL at first; for a thread-local variable. Call
- * it in a constructor. */
+/* Each thread of the model has its own value of *word, NULL at first; for a thread-local variable, two at most.
+ * Call it in a constructor. */
 void model_thread_local(void **word);
 
 /* Is p on a stack that tests bring along? Plain accesses there are not compared. */

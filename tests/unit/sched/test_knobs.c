@@ -251,6 +251,7 @@ TEST_LIMIT(every_policy_runs_every_coroutine_once, 60)
 		"pin=none",        "pin=compact",    "pin=spread",      "pin=auto",       "guard=mprotect",
 		"guard=canary",    "next=0",         "next=1",          "spin_us=0",      "spin_us=1000",
 		"rest_us=0",       "rest_us=5000",   "searchers=0",     "searchers=100",  "global_period=1", "cache=1",        "cache=65536",
+		"threads=1",       "threads=6",      "thread_ms=1",
 		"owner=fifo,steal=one,victim=random,wake=eager,fence=full,next=0,spin_us=0,cache=1",
 	};
 
