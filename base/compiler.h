@@ -60,4 +60,10 @@ static force_inline void prefetch(const void *p)
 	__builtin_prefetch(p, 1, 3);
 }
 
+/* Only to be read. */
+static force_inline void prefetch_read(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}
+
 #endif

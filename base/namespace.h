@@ -79,6 +79,10 @@
 #define map_grow wend__map_grow
 #define map_help wend__map_help
 #define map_insert wend__map_insert
+#define map_delete_any wend__map_delete_any
+#define map_insert_any wend__map_insert_any
+#define map_store_any wend__map_store_any
+#define map_load_any wend__map_load_any
 #define map_key_make wend__map_key_make
 #define map_lock wend__map_lock
 #define map_move_bucket wend__map_move_bucket

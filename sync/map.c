@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sync/map.c - the concurrent map's calls on single keys. Structure and orders stand in map_table.h.
+ * sync/map.c - the concurrent map's calls on single keys, of all kinds and in all states of the table; map_word.c has the
+ * short ways. Structure and orders stand in map_table.h.
  *
  * A read linearizes at its load of the bucket's meta, or, when it finds the key, at its load of the value if that is
  * later; a write at the store of value or meta under the bucket's lock. What a call takes out is retired when the
@@ -23,11 +24,6 @@ static bool same_key(const struct map_core *core, const struct node *node, const
 	return node->len == k->len && memcmp(node->bytes, k->data, k->len) == 0;
 }
 
-static inline bool version_is(const struct bucket *b, uint64_t meta)
-{
-	return (atm_load_rlx(&b->meta) ^ meta) >> MAP_VERSION_SHIFT == 0; /* rlx: after the acquire of M2 */
-}
-
 /* Looks along the chain of b, whose meta was read. RETRY: keys have changed meanwhile. */
 enum look { ABSENT, FOUND, RETRY };
 
@@ -42,7 +38,7 @@ static noinline enum look look_along(const struct table *t, const struct bucket 
 			uint64_t v = atm_load_acq(&line->val[i]); /* acq M2 */
 
 			/* Or what is about to be published would be found now, and missed by the next who looks. */
-			if (!version_is(b, meta))
+			if (!map_version_is(b, meta))
 				return RETRY;
 			if (t->keys != WEND_MAP_WORDS) {
 				const struct node *node = (const struct node *)(uintptr_t)v;
@@ -78,7 +74,7 @@ static noinline bool load_slow(struct table *t, const struct map_key *k, uint64_
 	}
 }
 
-static noinline bool load_any(const wend_map *m, uint64_t key, uint64_t *value)
+noinline bool map_load_any(const wend_map *m, uint64_t key, uint64_t *value)
 {
 	struct m *mp = enter();
 	struct table *t = atm_load_acq(&m->wend__table); /* acq M4 */
@@ -91,51 +87,6 @@ static noinline bool load_any(const wend_map *m, uint64_t key, uint64_t *value)
 	}
 	leave_any(mp);
 	return found;
-}
-
-/* A word, on a coroutine. All else is one call at the end, which begins anew: so the fast way saves few registers. */
-bool wend_map_load(const wend_map *m, uint64_t key, uint64_t *value)
-{
-	struct m *mp = getm();
-
-	if (unlikely(!mp || !enter_fast(mp)))
-		return load_any(m, key, value);
-
-	struct table *t = atm_load_acq(&m->wend__table); /* acq M4 */
-
-	if (unlikely(!t || t->keys != WEND_MAP_WORDS))
-		return load_any(m, key, value);
-
-	uint64_t hash = map_hash_word(t, key);
-	const struct bucket *b = map_bucket(t, hash), *line;
-	uint64_t meta = atm_load_acq(&b->meta), here; /* acq M1, M3 */
-
-	if (unlikely(meta & MAP_MOVED)) { /* for as long as nobody writes any more */
-		t = atm_load_acq(&t->next); /* acq M4 */
-		b = map_bucket(t, hash);
-		meta = atm_load_acq(&b->meta); /* acq M1, M3 */
-	}
-	for (line = b, here = meta;; here = atm_load_acq(&line->meta)) { /* acq M1 */
-		unsigned bits = map_match(line, here, key);
-
-		if (likely(bits)) {
-			uint64_t v = atm_load_acq(&line->val[__builtin_ctz(bits)]); /* acq M2 */
-
-			if (unlikely(!version_is(b, meta)))
-				return load_any(m, key, value);
-			leave(mp);
-			*value = v;
-			return true;
-		}
-		line = atm_load_acq(&line->link); /* acq M4 */
-		if (likely(!line))
-			break;
-	}
-	/* rlx: as in look_along; what has begun to move is looked for with patience */
-	if (unlikely((atm_load_rlx(&b->meta) | meta) & (MAP_MOVING | MAP_MOVED)))
-		return load_any(m, key, value);
-	leave(mp);
-	return false;
 }
 
 /* ---- Writing ------------------------------------------------------------------------------------ */
@@ -301,14 +252,6 @@ static force_inline bool on_present(struct map_call *c, struct spot *s, enum op 
 	return true;
 }
 
-/* Should the size be looked at? One write in eight of those that make a bucket full or empty; each, while it is small. */
-static force_inline bool look_at_size(const struct spot *s, const struct map_key *k)
-{
-	uint64_t version = atm_load_rlx(&s->b->meta) >> MAP_VERSION_SHIFT; /* rlx: a coin to toss */
-
-	return ((k->hash ^ version) & 7) == 0 || s->t->n < 128;
-}
-
 /* All writes. 1: the key was there (and the comparison, if any, succeeded), its value is in *old; 0: it was not;
  * -ENOMEM. hand_over: the caller gets the old value, the map does not destroy it. */
 static force_inline int write_key(wend_map *m, uint64_t key, enum op op, uint64_t value, uint64_t expect, uint64_t *old,
@@ -337,7 +280,7 @@ static force_inline int write_key(wend_map *m, uint64_t key, enum op op, uint64_
 	if (s.value) {
 		rc = on_present(&c, &s, op, value, expect, old, hand_over, &taken);
 		if ((op == DELETE || op == CAD) && rc && !(atm_load_rlx(&s.b->meta) & MAP_PRESENT) && /* rlx: a hint */
-			look_at_size(&s, &k))
+			map_look_at_size(s.t, k.hash, atm_load_rlx(&s.b->meta)))
 			map_shrink(&c, s.t);
 	} else if (op == STORE || op == LOAD_OR_STORE) {
 		bool full = s.line != s.b;
@@ -346,7 +289,7 @@ static force_inline int write_key(wend_map *m, uint64_t key, enum op op, uint64_
 			rc = -ENOMEM;
 		} else {
 			counter_add(c.mp, &s.t->root->count, 1);
-			if (unlikely(full) && look_at_size(&s, &k))
+			if (unlikely(full) && map_look_at_size(s.t, k.hash, atm_load_rlx(&s.b->meta)))
 				map_grow(&c, s.t);
 		}
 	} else {
@@ -364,7 +307,7 @@ static force_inline int write_key(wend_map *m, uint64_t key, enum op op, uint64_
 	return rc;
 }
 
-static noinline int store_any(wend_map *m, uint64_t key, uint64_t value)
+noinline int map_store_any(wend_map *m, uint64_t key, uint64_t value)
 {
 	uint64_t old;
 	int rc = write_key(m, key, STORE, value, 0, &old, false);
@@ -372,44 +315,24 @@ static noinline int store_any(wend_map *m, uint64_t key, uint64_t value)
 	return rc < 0 ? rc : 0;
 }
 
-/* A word that is there, in the bucket itself: the CAS that locks it also finds that the key still is. All else anew. */
-int wend_map_store(wend_map *m, uint64_t key, uint64_t value)
+noinline int map_insert_any(wend_map *m, uint64_t key, uint64_t value, uint64_t *actual)
 {
-	struct m *mp = getm();
+	uint64_t is = value;
+	int rc = write_key(m, key, LOAD_OR_STORE, value, 0, &is, false);
 
-	if (unlikely(!mp || !enter_fast(mp)))
-		return store_any(m, key, value);
-
-	struct table *t = atm_load_acq(&m->wend__table); /* acq M4 */
-
-	if (unlikely(!t || t->keys != WEND_MAP_WORDS || t->core || atm_load_rlx(&t->next))) /* rlx: a hint */
-		return store_any(m, key, value);
-
-	struct bucket *b = map_bucket(t, map_hash_word(t, key));
-	uint64_t meta = atm_load_acq(&b->meta); /* acq M1, M3 */
-	unsigned bits = map_match(b, meta, key);
-
-	if (unlikely(!bits || (meta & (MAP_LOCK | MAP_MOVING | MAP_MOVED)) ||
-				 !atm_cas_sc(&b->meta, meta, meta | MAP_LOCK))) /* M5 */
-		return store_any(m, key, value);
-	atm_store_rel(&b->val[__builtin_ctz(bits)], value); /* rel: what the writer did before */
-	atm_store_rel(&b->meta, meta);                      /* rel M5 */
-	leave(mp);
-	return 0;
+	if (actual && rc >= 0)
+		*actual = is;
+	return rc;
 }
 
-int wend_map_load_or_store(wend_map *m, uint64_t key, uint64_t value, uint64_t *actual)
+noinline bool map_delete_any(wend_map *m, uint64_t key, uint64_t *value)
 {
 	uint64_t old;
-	int rc;
+	bool there = write_key(m, key, DELETE, 0, 0, &old, value != NULL) > 0;
 
-	if (wend_map_load(m, key, &old)) /* no lock when it is there */
-		rc = 1;
-	else
-		rc = write_key(m, key, LOAD_OR_STORE, value, 0, &old, false);
-	if (actual && rc >= 0)
-		*actual = rc ? old : value;
-	return rc;
+	if (value && there)
+		*value = old;
+	return there;
 }
 
 int wend_map_swap(wend_map *m, uint64_t key, uint64_t value, uint64_t *previous)
@@ -420,21 +343,6 @@ int wend_map_swap(wend_map *m, uint64_t key, uint64_t value, uint64_t *previous)
 	if (previous && rc > 0)
 		*previous = old;
 	return rc;
-}
-
-bool wend_map_load_and_delete(wend_map *m, uint64_t key, uint64_t *value)
-{
-	uint64_t old;
-	bool there = write_key(m, key, DELETE, 0, 0, &old, value != NULL) > 0;
-
-	if (value && there)
-		*value = old;
-	return there;
-}
-
-bool wend_map_delete(wend_map *m, uint64_t key)
-{
-	return wend_map_load_and_delete(m, key, NULL);
 }
 
 bool wend_map_compare_and_swap(wend_map *m, uint64_t key, uint64_t old, uint64_t value)

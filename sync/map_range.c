@@ -21,7 +21,8 @@
 
 #define AT_ONCE 64        /* entries copied without asking for memory */
 #define STEPS_AT_ONCE 128 /* buckets looked at in one section */
-#define CLEAR_BUCKETS 256 /* a cleared table's, destroyed in one portion */
+#define AHEAD 6           /* buckets whose chains are prefetched */
+#define CLEAR_BUCKETS ATM_SIZE(256, 1) /* a cleared table's, destroyed in one portion */
 
 struct ranger {
 	struct ranger *next;
@@ -185,54 +186,62 @@ struct copies {
 	struct entry few[AT_ONCE];
 };
 
-static bool add_copy(struct copies *c, uint64_t key, uint64_t val)
+static noinline bool more_room(struct copies *c)
 {
-	if (unlikely(c->n == c->room)) {
-		struct entry *more = malloc(2 * c->room * sizeof *more);
+	struct entry *more = malloc(2 * c->room * sizeof *more);
 
-		if (!more)
-			return false;
-		memcpy(more, c->e, c->n * sizeof *more);
-		if (c->e != c->few)
-			free(c->e);
-		c->e = more;
-		c->room *= 2;
-	}
-	c->e[c->n++] = (struct entry){key, val};
+	if (!more)
+		return false;
+	memcpy(more, c->e, c->n * sizeof *more);
+	if (c->e != c->few)
+		free(c->e);
+	c->e = more;
+	c->room *= 2;
 	return true;
 }
 
-/* The entries of one chain with hashes from lo to hi. */
-static bool copy_chain(struct copies *c, const struct table *t, const struct bucket *b, uint64_t meta, uint64_t lo,
-					   uint64_t hi)
+/* The entries of one line, behind number n. Returns how many there are now. Without a branch for each: which slots are
+ * taken cannot be predicted. */
+static force_inline size_t copy_line(struct entry *e, size_t n, const struct bucket *line, uint64_t meta)
 {
-	bool whole = lo == 0 && hi == UINT64_MAX;
+	e[n] = (struct entry){atm_load_acq(&line->key[0]), atm_load_acq(&line->val[0])}; /* acq M2 */
+	n += meta >> MAP_PRESENT_SHIFT & 1;
+	e[n] = (struct entry){atm_load_acq(&line->key[1]), atm_load_acq(&line->val[1])}; /* acq M2 */
+	n += meta >> (MAP_PRESENT_SHIFT + 1) & 1;
+	e[n] = (struct entry){atm_load_acq(&line->key[2]), atm_load_acq(&line->val[2])}; /* acq M2 */
+	return n + (meta >> (MAP_PRESENT_SHIFT + 2) & 1);
+}
 
+/* All entries of one chain. */
+static bool copy_lines(struct copies *c, const struct bucket *b, uint64_t meta)
+{
 	for (const struct bucket *line = b; line; meta = line ? atm_load_acq(&line->meta) : 0) { /* acq M1 */
-		for (int i = 0; i < MAP_SLOTS; i++) {
-			if (!(meta & 1u << (MAP_PRESENT_SHIFT + i)))
-				continue;
-
-			uint64_t key = atm_load_acq(&line->key[i]), val = atm_load_acq(&line->val[i]); /* acq M2 */
-
-			if (!whole) {
-				uint64_t hash = t->keys == WEND_MAP_WORDS ? map_hash_word(t, key) : key;
-
-				if (hash < lo || hash > hi)
-					continue;
-			}
-			if (t->keys != WEND_MAP_WORDS) {
-				struct node *node = (struct node *)(uintptr_t)val;
-
-				key = val;
-				val = atm_load_acq(&node->value);
-			}
-			if (!add_copy(c, key, val))
-				return false;
-		}
+		if (unlikely(c->room - c->n < MAP_SLOTS) && !more_room(c))
+			return false;
+		c->n = copy_line(c->e, c->n, line, meta);
 		line = atm_load_acq(&line->link); /* acq M4 */
 	}
 	return true;
+}
+
+/* Of those from number n on: the ones with hashes from lo to hi, and of strings and bytes the nodes and their values. */
+static noinline void sift(struct copies *c, size_t n, const struct table *t, uint64_t lo, uint64_t hi)
+{
+	size_t kept = n;
+
+	for (; n < c->n; n++) {
+		struct entry e = c->e[n];
+		uint64_t hash = t->keys == WEND_MAP_WORDS ? map_hash_word(t, e.key) : e.key;
+
+		if (hash < lo || hash > hi)
+			continue;
+		if (t->keys != WEND_MAP_WORDS) {
+			e.key = e.val;
+			e.val = atm_load_acq(&((const struct node *)(uintptr_t)e.key)->value); /* acq: what its writer did before */
+		}
+		c->e[kept++] = e;
+	}
+	c->n = kept;
 }
 
 static inline uint64_t interval_end(const struct table *t, uint64_t hash)
@@ -240,12 +249,50 @@ static inline uint64_t interval_end(const struct table *t, uint64_t hash)
 	return hash | (UINT64_MAX >> (64 - t->shift));
 }
 
-/* Whole intervals need no look at hashes. */
+/* The entries of one chain with hashes from lo to hi. Of words in a whole interval that is all. */
 static bool copy_bucket(struct copies *c, struct table *t, struct bucket *b, uint64_t meta, uint64_t lo, uint64_t hi)
 {
-	bool whole = lo << (64 - t->shift) == 0 && hi >= interval_end(t, lo);
+	size_t n = c->n;
+	bool ok = copy_lines(c, b, meta);
 
-	return copy_chain(c, t, b, meta, whole ? 0 : lo, whole ? UINT64_MAX : hi);
+	if (t->keys != WEND_MAP_WORDS || lo << (64 - t->shift) != 0 || hi < interval_end(t, lo))
+		sift(c, n, t, lo, hi);
+	return ok;
+}
+
+/* Buckets from *at on, as long as all is as it mostly is: words, whole intervals, nobody writes and nothing has moved, chains
+ * of two lines, few entries so far. False: not even one. */
+static noinline bool copy_quickly(struct copies *c, struct table *t, uint64_t *at, int *steps)
+{
+	const struct bucket *first = map_bucket(t, *at), *b = first, *second, *end = &t->bucket[t->n];
+	struct entry *e = c->e;
+	size_t n = c->n, now;
+
+	if (t->keys != WEND_MAP_WORDS || *at << (64 - t->shift) != 0)
+		return false;
+	if (end - b > *steps)
+		end = b + *steps;
+	for (; b < end && n < AT_ONCE / 2; b++, n = now) {
+		uint64_t meta = atm_load_acq(&b->meta); /* acq M1, M3 */
+
+		if (unlikely(meta & (MAP_LOCK | MAP_MOVING | MAP_MOVED)))
+			break;
+		if (b + AHEAD < end)
+			prefetch_read(atm_load_rlx(&b[AHEAD].link)); /* rlx: a hint */
+		now = copy_line(e, n, b, meta);
+		second = atm_load_acq(&b->link); /* acq M4 */
+		if (second) {
+			now = copy_line(e, now, second, atm_load_acq(&second->meta)); /* acq M1 */
+			if (unlikely(atm_load_rlx(&second->link))) /* rlx: not followed */
+				break;
+		}
+		if (unlikely(atm_load_acq(&b->meta) != meta)) /* acq: not before what was copied */
+			break;
+	}
+	c->n = n;
+	*at += (uint64_t)(b - first) << t->shift;
+	*steps -= (int)(b - first);
+	return b != first;
 }
 
 /* Copies what has hashes from lo to *hi, and lowers *hi to the end of the interval that was copied at one instant. Tries
@@ -287,24 +334,30 @@ static bool copy_step(struct copies *c, struct table *t, uint64_t lo, uint64_t *
 	return ok;
 }
 
-/* One step from *at. 1: more may follow; 0: that was the last; -ENOMEM. */
-static int range_step(wend_map *m, uint64_t *at, struct copies *c)
+/* One step from *at, which is 0 again at the end. False: no memory. */
+static bool range_step(wend_map *m, uint64_t *at, struct copies *c)
 {
 	struct m *mp = enter();
 	struct table *t = atm_load_acq(&m->wend__table); /* acq M4 */
-	uint64_t hi = UINT64_MAX;
+	int steps = STEPS_AT_ONCE;
 	bool ok = true;
 
 	c->n = 0;
-	for (int steps = 0; t && ok && steps < STEPS_AT_ONCE && c->n < AT_ONCE / 4; steps++) {
-		hi = UINT64_MAX;
-		ok = copy_step(c, t, *at, &hi);
-		*at = hi + 1;
-		if (hi == UINT64_MAX)
+	if (!t)
+		*at = 0;
+	while (t && ok && steps > 0 && c->n < AT_ONCE / 2) {
+		if (!copy_quickly(c, t, at, &steps)) {
+			uint64_t hi = UINT64_MAX;
+
+			ok = copy_step(c, t, *at, &hi);
+			*at = hi + 1;
+			steps--;
+		}
+		if (*at == 0)
 			break;
 	}
 	leave_any(mp);
-	return !ok ? -ENOMEM : hi != UINT64_MAX;
+	return ok;
 }
 
 static bool call(const struct map_core *core, const struct entry *e, bool (*fn)(uint64_t, uint64_t, void *), void *arg)
@@ -330,17 +383,17 @@ static int range(wend_map *m, const struct map_core *core, bool (*fn)(uint64_t, 
 {
 	struct copies c = {.e = c.few, .room = AT_ONCE};
 	uint64_t at = 0;
-	int more = 0;
+	bool go_on = true;
+	int rc = 0;
 
-	WEND_DEFERS_RETURN(more);
+	WEND_DEFERS_RETURN(rc);
 	wend_defer(copies_free, &c); /* fn may panic or goexit */
 	do {
-		more = range_step(m, &at, &c);
-		for (size_t i = 0; i < c.n && more >= 0; i++)
-			if (!call(core, &c.e[i], fn, arg))
-				more = 0, i = c.n;
-	} while (more > 0);
-	return more;
+		rc = range_step(m, &at, &c) ? 0 : -ENOMEM;
+		for (size_t i = 0; i < c.n && go_on && rc == 0; i++)
+			go_on = call(core, &c.e[i], fn, arg);
+	} while (at != 0 && go_on && rc == 0);
+	return rc;
 }
 
 int wend_map_range(wend_map *m, bool (*fn)(uint64_t key, uint64_t value, void *arg), void *arg)
@@ -403,12 +456,10 @@ static void root_free(struct map_root *root)
 	free(root);
 }
 
-/* A cleared table and the one that follows it, in portions: cursor says how far we are. */
-static void cleared_gone(void *table, void *core);
-
-static void cleared_now(void *table, void *core)
+/* A portion of a cleared table and of those that follow it; cursor says how far we are. The table to go on with, or NULL. */
+static struct table *clear_portion(struct table *t)
 {
-	struct table *t = table, *next = atm_load_rlx(&t->next); /* rlx: after a grace period */
+	struct table *next = atm_load_rlx(&t->next); /* rlx: after a grace period */
 	uint64_t at = atm_load_rlx(&t->cursor);
 
 	if (owns_entries(t) && at < t->n) {
@@ -416,17 +467,43 @@ static void cleared_now(void *table, void *core)
 
 		destroy_buckets(t, at, end);
 		atm_store_rlx(&t->cursor, end);
-		reclaim_later(cleared_now, t, core);
-		return;
+		return t;
 	}
-	if (next) {
+	if (next)
 		atm_store_rlx(&next->cursor, 0);
-		reclaim_later(cleared_now, next, core);
-	} else {
+	else
 		root_free(t->root);
-		core_put(core);
-	}
 	map_table_gone(t, NULL);
+	return next;
+}
+
+/* Is the rest to be done at once? Else it is retired, before wend_map_free can say so: who waits in the barrier
+ * afterwards waits for one or the other. */
+static bool at_once(struct map_core *core, struct table *rest);
+
+static void cleared_now(void *table, void *core)
+{
+	struct table *t = table;
+
+	do
+		t = clear_portion(t);
+	while (t && at_once(core, t));
+	if (!t)
+		core_put(core);
+}
+
+static bool at_once(struct map_core *core, struct table *rest)
+{
+	bool yes;
+
+	if (!core)
+		return true; /* nothing to destroy */
+	lock(&core->lock);
+	yes = core->freed;
+	if (!yes)
+		reclaim_later(cleared_now, rest, core);
+	unlock(&core->lock);
+	return yes;
 }
 
 static void cleared_gone(void *table, void *core)
@@ -501,6 +578,7 @@ void wend_map_free(wend_map *m)
 		struct held *h;
 
 		lock(&core->lock);
+		core->freed = true;
 		h = take_free(core);
 		unlock(&core->lock);
 		for (struct held *following; h; h = following) {

@@ -104,14 +104,18 @@ static force_inline uint64_t hash_of(const struct table *t, uint64_t word)
 
 /* ---- Memory ------------------------------------------------------------------------------------- */
 
+/* Zeros. calloc, as it knows which pages are fresh from the kernel and clear. */
 static struct table *map_memory(size_t bytes)
 {
 	struct table *t;
 
 	if (bytes < MAPPED) {
-		t = aligned_alloc(MAP_LINE, bytes);
-		if (t)
-			memset(t, 0, bytes);
+		char *block = calloc(1, bytes + MAP_LINE);
+
+		if (!block)
+			return NULL;
+		t = (struct table *)(((uintptr_t)block + MAP_LINE) & ~(uintptr_t)(MAP_LINE - 1));
+		t->block = block;
 		return t;
 	}
 	t = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -147,7 +151,7 @@ static struct table *table_make(wend_map *m, const struct table *like, uint64_t 
 void map_table_free(struct table *t)
 {
 	if (t->bytes < MAPPED)
-		free(t);
+		free(t->block);
 	else
 		munmap(t, t->bytes);
 }
@@ -291,12 +295,15 @@ static inline int free_slot(const struct bucket *line)
 	return present == MAP_PRESENT ? -1 : __builtin_ctz(~(unsigned)(present >> MAP_PRESENT_SHIFT));
 }
 
-/* An entry that is not there yet comes to `to`. Looks for room in two lines only. */
-static bool put_moved(struct table *to, uint64_t key, uint64_t val)
+/* An entry of t, whose bucket is locked, and which is not in `to` yet, comes there. Looks for room in two lines only.
+ * Nobody moves anything out of `to` before we are through. In a larger table all writers of its bucket
+ * come by way of this one of t and hold its lock: so we need no other. */
+static bool put_moved(const struct table *t, struct table *to, uint64_t key, uint64_t val)
 {
 	struct bucket *b = map_bucket(to, hash_of(to, key)), *line = b;
 
-	map_lock(b); /* nobody moves anything out of `to` before we are through */
+	if (to->n < t->n)
+		map_lock(b);
 
 	int i = free_slot(line);
 
@@ -327,7 +334,7 @@ static bool move_some(struct map_call *c, struct table *t, struct bucket *b, uns
 			if (!(here & present))
 				continue;
 			if (c->moved >= most ||
-				!put_moved(to, atm_load_rlx(&line->key[i]), atm_load_rlx(&line->val[i])))
+				!put_moved(t, to, atm_load_rlx(&line->key[i]), atm_load_rlx(&line->val[i])))
 				return false;
 			c->moved++;
 			here &= ~present;

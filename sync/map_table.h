@@ -66,6 +66,7 @@ struct map_core {
 	struct ranger *rangers; /* under lock; oldest first */
 	struct held *held, **held_end; /* under lock: destroyed when no ranger is older; oldest first */
 	uint64_t seq;           /* under lock: order of rangers and held things */
+	bool freed;             /* under lock: by wend_map_free */
 	atm_u32 refs;           /* the map, and cleared tables on their way */
 	uint64_t mark;          /* of wend_map_free: all that refers to the core was retired before */
 };
@@ -87,6 +88,7 @@ struct table {
 	alignas(MAP_LINE) uint64_t n;
 	uint64_t nlines; /* lines behind the buckets, for chains */
 	size_t bytes;
+	void *block; /* what free wants */
 	atm_u64 used;  /* lines given out, those that were refused included */
 	atm_ptr extra; /* struct extra: further ones */
 	/* while entries move */
@@ -130,6 +132,25 @@ struct map_key {
 	const char *data;
 	size_t len;
 };
+
+/* Has no key of the chain changed since its meta was read? */
+static force_inline bool map_version_is(const struct bucket *b, uint64_t meta)
+{
+	return (atm_load_rlx(&b->meta) ^ meta) >> MAP_VERSION_SHIFT == 0; /* rlx: after the acquire of M2 */
+}
+
+/* Should the size be looked at? One write in eight of those that make a bucket full or empty; each, while it is small. */
+static force_inline bool map_look_at_size(const struct table *t, uint64_t hash, uint64_t meta)
+{
+	return ((hash ^ meta >> MAP_VERSION_SHIFT) & 7) == 0 || t->n < 128; /* a coin to toss */
+}
+
+/* ---- map.c: any kind of key, in any state of the table ------------------------------------------- */
+
+bool map_load_any(const wend_map *m, uint64_t key, uint64_t *value);
+int map_store_any(wend_map *m, uint64_t key, uint64_t value);
+int map_insert_any(wend_map *m, uint64_t key, uint64_t value, uint64_t *actual);
+bool map_delete_any(wend_map *m, uint64_t key, uint64_t *value);
 
 /* ---- map_table.c -------------------------------------------------------------------------------- */
 

@@ -26,9 +26,9 @@
  * know by other means that it stays.) swap and load_and_delete with a place for the old value hand it over: destroy is not
  * called. As others may still have it borrowed, free it by wend_map_retire. Storing the very word that is
  * there destroys nothing. destroy runs like a callback of wend_retire: it may call what does not block.
- * What was replaced, deleted or cleared shortly before wend_map_free may be destroyed after it has returned, a large cleared
- * map's values in many portions, which one wend_retire_barrier does not wait for: arg must stay valid until then, at most
- * until the runtime has ended with no foreign thread in a section.
+ * What was replaced, deleted or cleared shortly before wend_map_free may be destroyed after it has returned. A
+ * wend_retire_barrier that is called then waits for all of it, and arg is not used any more. Without one, arg must
+ * stay valid until the runtime has ended with no foreign thread in a section.
  */
 #ifndef WEND_MAP_H
 #define WEND_MAP_H
@@ -118,8 +118,9 @@ WEND_API void wend_map_clear(wend_map *m);
 /* Number of entries; exact while nobody writes, a moment's estimate otherwise. O(number of P's). */
 WEND_API size_t wend_map_len(const wend_map *m);
 
-/* Nobody may use m any more, nor anything borrowed from it. Destroys all values and gives back all memory; m is a zero value
- * afterwards. A NULL m and a zero value are fine. */
+/* Nobody may use m any more, nor anything borrowed from it. Destroys all values, but for what is on its way to being destroyed
+ * already (see above), and gives back all memory; m is a zero value afterwards. O(number of entries). Never blocks.
+ * A NULL m and a zero value are fine. */
 WEND_API void wend_map_free(wend_map *m);
 
 WEND__END

@@ -91,7 +91,7 @@ static void store_and_delete(void *unused)
 MODEL_TEST(one_key_in_a_chain, .leaks = true, .weight = 0.5)
 {
 	begin(2);
-	fill_bucket(3); /* the watched key will need a line */
+	fill_bucket(3 + (int)model_choose(2)); /* the watched key will need a line, or finds room in one */
 	co_go(store_and_delete, NULL);
 	load_twice(NULL);
 	end();
@@ -117,9 +117,12 @@ MODEL_TEST(one_key_while_the_map_grows, .leaks = true, .weight = 0.75)
 	end();
 }
 
-MODEL_TEST(a_reader_while_the_map_grows, .leaks = true, .weight = 0.5)
+MODEL_TEST(a_reader_while_the_map_grows, .leaks = true, .weight = 0.75)
 {
+	int before = 3 * (int)model_choose(2); /* then it is in a chain */
+
 	begin(2);
+	fill_bucket(before);
 	act(STORE, 0, 1);
 	fill_bucket(3);
 	co_go(grow, NULL);

@@ -66,6 +66,16 @@ MODEL_TEST(a_string_while_the_map_grows, .leaks = true, .weight = 0.75)
 	end();
 }
 
+MODEL_TEST(a_reader_of_a_string_while_the_map_grows, .leaks = true, .weight = 0.5)
+{
+	begin_with(2, 0, &strings);
+	fill_bucket(3);
+	act(STORE, 0, 1); /* in a chain */
+	co_go(grow, NULL);
+	load_twice(NULL);
+	end();
+}
+
 /* One bucket has them all, more than a call moves; its writers look in both tables. */
 static void put_another(void *unused)
 {
@@ -98,7 +108,7 @@ static void destroy(uint64_t value, void *arg)
 	struct thing *t = (struct thing *)(uintptr_t)value;
 
 	MODEL_CHECK(arg == destroyed);
-	destroyed[atm_load_rlx(&t->number)]++;
+	destroyed[atm_load_rlx(&t->number) - 1]++;
 	free(t);
 }
 
@@ -109,13 +119,13 @@ static uint64_t make(uint32_t number)
 {
 	struct thing *t = calloc(1, sizeof *t);
 
-	atm_store_rlx(&t->number, number);
+	atm_store_rlx(&t->number, number + 1); /* visible to all who find it in the map */
 	return WEND_WORD(t);
 }
 
 static void look_at(uint64_t value)
 {
-	MODEL_CHECK(atm_load_rlx(&((struct thing *)(uintptr_t)value)->number) < THINGS);
+	MODEL_CHECK(atm_load_rlx(&((struct thing *)(uintptr_t)value)->number) - 1 < THINGS);
 }
 
 static void begin_owner(int threads, const wend_map_config *cfg)
@@ -182,6 +192,15 @@ static void swap_and_retire(void *unused)
 	if (wend_map_swap(&m, watched, make(1), &old) == 1)
 		wend_map_retire(&m, old);
 	reclaim_hasten();
+}
+
+/* The same with a string for a key: the value is in a node then. */
+MODEL_TEST(a_section_keeps_the_value_of_a_string, .leaks = true, .weight = 0.5)
+{
+	begin_owner(2, &owner_of_strings);
+	co_go(replace_and_delete, NULL);
+	look_in_a_section(NULL);
+	end_owner(2);
 }
 
 MODEL_TEST(a_value_handed_over_is_retired, .leaks = true, .weight = 0.25)
@@ -254,6 +273,32 @@ MODEL_TEST(a_cleared_value_under_its_readers, .leaks = true, .weight = 0.5)
 	end_owner(2);
 }
 
+static void run_what_is_ripe(void *unused)
+{
+	reclaim_hasten();
+}
+
+static void free_and_wait(void *unused)
+{
+	wend_map_free(&m);
+	wend_retire_barrier();
+	for (int i = 0; i < THINGS; i++)
+		MODEL_CHECK_EQ(destroyed[i], 1);
+}
+
+/* A cleared map is destroyed in portions, by whoever comes by; a barrier after free waits for the last. */
+MODEL_TEST(a_barrier_after_free_waits_for_all, .leaks = true, .weight = 0.5)
+{
+	begin_owner(2, &owner);
+	for (uint32_t i = 1; i < THINGS; i++)
+		MODEL_CHECK_EQ(wend_map_store(&m, key_in(i % 2, (int)i / 2), make(i)), 0);
+	wend_map_clear(&m);
+	co_go(run_what_is_ripe, NULL);
+	foreign_go(free_and_wait, NULL);
+	threads_join();
+	reclaim_end();
+}
+
 /* ---- Memory runs out --------------------------------------------------------------------------------- */
 
 static void store_without_memory(void *unused)
@@ -308,6 +353,21 @@ MODEL_TEST(no_memory_for_a_line, .leaks = true, .weight = 0.5, .cover = 6)
 	threads_join();
 	model_cover(history.op[0].op == NOTHING ? 1 : 2);
 	MODEL_CHECK_EQ(wend_map_len(&m), n - 1 + (history.op[1].op != NOTHING || history.op[0].op != NOTHING));
+	end();
+}
+
+/* Not from the table's own lines, but with memory. */
+static void store_into_a_new_line(void *unused)
+{
+	act(STORE, 0, 2);
+}
+
+MODEL_TEST(a_line_of_its_own, .leaks = true, .weight = 0.25)
+{
+	begin(2);
+	exhaust();
+	co_go(store_into_a_new_line, NULL);
+	load_twice(NULL);
 	end();
 }
 

@@ -335,7 +335,7 @@ CO_TEST(without_memory_a_store_fails_and_changes_nothing)
 		int failed = 0;
 
 		map_make(&m, kind, NULL, NULL);
-		fault_all("aligned_alloc", ENOMEM);
+		fault_all("calloc", ENOMEM);
 		CHECK_EQ(wend_map_store(&m, KEY(kind, 0), 0), -ENOMEM); /* not even a first table */
 		CHECK_EQ(wend_map_len(&m), 0);
 		fault_clear();
@@ -416,6 +416,28 @@ CO_TEST(values_are_destroyed_once_and_by_the_right_one)
 			CHECK_EQ(destroyed[i], 0);
 		wend_map_free(&m);
 		for (int i = 2000; i < 3000; i++)
+			CHECK_EQ(destroyed[i], 1);
+	}
+}
+
+/* Clear leaves a large map's values to be destroyed in portions; free must not leave them behind the barrier. */
+CO_TEST(a_barrier_after_free_waits_for_all_destructors)
+{
+	for (int kind = 0; kind < KINDS; kind++) {
+		uint64_t n = kind == COLLIDE || kind == TRUNCATED ? 1000 : 20000;
+
+		memset(destroyed, 0, sizeof destroyed);
+		map_make(&m, kind, destroy, &arg_of_destroy);
+		for (uint64_t i = 0; i < n; i++)
+			CHECK_EQ(wend_map_store(&m, KEY(kind, i), i), 0);
+		wend_map_clear(&m);
+		for (uint64_t i = 0; i < n; i++)
+			CHECK_EQ(wend_map_store(&m, KEY(kind, i), n + i), 0);
+		for (uint64_t i = 0; i < 100; i++)
+			CHECK(wend_map_delete(&m, KEY(kind, i)));
+		wend_map_free(&m);
+		wend_retire_barrier();
+		for (uint64_t i = 0; i < 2 * n; i++)
 			CHECK_EQ(destroyed[i], 1);
 	}
 }
