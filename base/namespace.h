@@ -14,6 +14,7 @@
 #define blocking_over wend__blocking_over
 #define canary_check wend__canary_check
 #define chan_block_for_ever wend__chan_block_for_ever
+#define chan_close wend__chan_close
 #define chan_forget wend__chan_forget
 #define chan_go_on_alone wend__chan_go_on_alone
 #define chan_init wend__chan_init
@@ -197,6 +198,8 @@
 #define walk_from_frame wend__walk_from_frame
 #define walk_parked wend__walk_parked
 #define bound_get wend__bound_get
+#define ctx_watch_add wend__ctx_watch_add
+#define ctx_watch_remove wend__ctx_watch_remove
 #define wake_one wend__wake_one
 #define wake_p wend__wake_p
 #define wake_slow wend__wake_slow

@@ -6,6 +6,7 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 
+#include "base/fatal.h"
 #include "sched/m.h"
 #include "sched/panic.h"
 #include "sched/stack.h"
@@ -29,6 +30,15 @@ struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void
 /* Makes a parked coroutine runnable (or wakes the foreign thread it stands for). Exactly once per park.
  * mp as from enter, NULL from foreign threads. Never blocks. */
 void g_ready(struct m *mp, struct g *gp);
+
+/* The same for a list that is linked by link, in its order. */
+static inline void g_ready_all(struct m *mp, struct g *list)
+{
+	for (struct g *next; list; list = next) {
+		next = list->link; /* read before it can run and wait elsewhere */
+		g_ready(mp, list);
+	}
+}
 
 /* wend_go, and on_end(on_end_arg) when the coroutine ends by return or goexit. on_end runs inside the
  * runtime on the coroutine's stack and must not block. */
@@ -57,6 +67,16 @@ static force_inline void leave_any(struct m *mp)
 /* A foreign thread that has entered: is the runtime running? It then is until the thread leaves, or waits
  * in park, which the runtime's end ends. */
 bool foreign_may(void);
+
+/* enter for what needs a running runtime, as setting timers does. Fatal, naming `what`, when there is none. */
+static inline struct m *enter_for(const char *what)
+{
+	struct m *mp = enter();
+
+	if (unlikely(!mp) && !foreign_may())
+		wend__fatal("%s called while the runtime is not running: use wend_run, WEND_MAIN or wend_start", what);
+	return mp;
+}
 
 /* Words of which each P has one, picked by a number (cells.c). Each kind of object has a range of numbers of its
  * own, so that none can use up another's. NO_CELL: no number is left. */

@@ -223,10 +223,7 @@ static void fire_one(struct timers *h, struct timer *t, int64_t now, struct due 
 static void carry_out(struct m *mp, struct due *due)
 {
 	*due->tail = NULL;
-	for (struct g *gp = due->ready, *next; gp; gp = next) {
-		next = gp->link; /* read before it can run and wait elsewhere */
-		g_ready(mp, gp);
-	}
+	g_ready_all(mp, due->ready);
 	for (unsigned i = 0; i < due->n; i++)
 		due->calls[i].run(mp, &due->calls[i]);
 }

@@ -420,31 +420,34 @@ static struct g **close_queue(struct wend_chan *c, struct wend_case *const *head
 	return tail;
 }
 
+bool chan_close(struct m *mp, struct wend_chan *c, struct g ***tail)
+{
+	uint64_t w;
+
+	chan_enter_foreign(mp, c);
+	w = chan_lock(c);
+	if (!(w & CLOSED)) {
+		race_release(c);
+		*tail = close_queue(c, &c->receivers, *tail);
+		*tail = close_queue(c, &c->senders, *tail);
+	}
+	chan_unlock(c, w | CLOSED);
+	return !(w & CLOSED);
+}
+
 void wend_chan_close(wend_chan *c)
 {
 	struct g *list = NULL, **tail = &list;
+	struct m *mp;
+	bool done;
 
 	if (unlikely(!c))
 		wend__panic("close of nil channel");
-
-	struct m *mp = enter();
-
-	chan_enter_foreign(mp, c);
-
-	uint64_t w = chan_lock(c);
-
-	if (!(w & CLOSED)) {
-		race_release(c);
-		tail = close_queue(c, &c->receivers, tail);
-		close_queue(c, &c->senders, tail);
-	}
-	chan_unlock(c, w | CLOSED);
-	for (struct g *next; list; list = next) {
-		next = list->link; /* read before it can run and wait elsewhere */
-		g_ready(mp, list);
-	}
+	mp = enter();
+	done = chan_close(mp, c, &tail);
+	g_ready_all(mp, list);
 	leave_any(mp);
-	if (unlikely(w & CLOSED))
+	if (unlikely(!done))
 		wend__panic("close of closed channel");
 }
 

@@ -291,6 +291,9 @@ static inline void chan_enter_foreign(struct m *mp, struct wend_chan *c)
 		chan_forget(c);
 }
 
+/* Closes c; whom to make ready goes to the end of a list, *tail. False: it was closed. Inside the runtime. */
+bool chan_close(struct m *mp, struct wend_chan *c, struct g ***tail);
+
 /* Parks for ever. */
 void chan_block_for_ever(enum wait_reason reason, const char *what);
 

@@ -134,16 +134,6 @@ static int64_t call_function(struct timer *t, int64_t now, struct due *due)
 
 /* ---- Timers ------------------------------------------------------------------------------------- */
 
-/* Inside, and able to set timers. */
-static struct m *enter_for(const char *what)
-{
-	struct m *mp = enter();
-
-	if (unlikely(!mp) && !foreign_may())
-		wend__fatal("%s called while the runtime is not running: use wend_run, WEND_MAIN or wend_start", what);
-	return mp;
-}
-
 static void set(struct m *mp, struct wend_timer *t, int64_t d)
 {
 	bool was_set;

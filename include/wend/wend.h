@@ -9,6 +9,7 @@
 #include <wend/chan.h>
 #include <wend/cond.h>
 #include <wend/config.h>
+#include <wend/context.h>
 #include <wend/counter.h>
 #include <wend/debug.h>
 #include <wend/deque.h>

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Contexts without memory: what cannot be made is NULL, and everything else is as before. */
+#include "harness/fault.h"
+#include "harness/test.h"
+
+#include <wend/wend.h>
+
+static wend_ctx *with_deadline(wend_ctx *parent)
+{
+	return wend_ctx_with_deadline(parent, wend_deadline(WEND_HOUR));
+}
+
+static wend_ctx *with_timeout(wend_ctx *parent)
+{
+	return wend_ctx_with_timeout_cause(parent, WEND_HOUR, -EIO, NULL);
+}
+
+static wend_ctx *with_value(wend_ctx *parent)
+{
+	return wend_ctx_with_value(parent, "k", NULL);
+}
+
+static wend_ctx *(*const makers[])(wend_ctx *) = {wend_ctx_with_cancel, with_deadline, with_timeout, with_value,
+												  wend_ctx_without_cancel};
+enum { MAKERS = sizeof makers / sizeof *makers };
+
+/* The parent would be left, and its memory with it, had one that failed kept it (AddressSanitizer tells). */
+CO_TEST(what_cannot_be_made_is_null)
+{
+	wend_ctx *parent = wend_ctx_with_cancel(wend_ctx_background());
+
+	for (int i = 0; i < MAKERS; i++) {
+		fault_set("malloc", 1, ENOMEM);
+		CHECK(makers[i](parent) == NULL);
+		CHECK_EQ(fault_hits("malloc"), 1);
+		fault_clear();
+
+		wend_ctx *ctx = makers[i](parent);
+
+		CHECK(ctx != NULL);
+		wend_ctx_release(ctx);
+	}
+	CHECK_EQ(wend_ctx_err(parent), 0);
+	wend_ctx_cancel(parent);
+	CHECK_EQ(wend_ctx_err(parent), -ECANCELED);
+	wend_ctx_release(parent);
+}
+
+static void count(void *n)
+{
+	__atomic_add_fetch((int *)n, 1, __ATOMIC_RELEASE);
+}
+
+CO_TEST(a_function_without_memory_is_not_registered)
+{
+	wend_ctx *ctx = wend_ctx_with_cancel(wend_ctx_background());
+	int calls = 0;
+
+	fault_set("malloc", 1, ENOMEM);
+	CHECK(wend_ctx_after_func(ctx, count, &calls) == NULL);
+	fault_clear();
+	wend_ctx_func_release(NULL);
+	wend_ctx_cancel(ctx);
+	wend_yield();
+	CHECK_EQ(calls, 0);
+	wend_ctx_release(ctx);
+}
+
+/* Done and cancel take none. */
+CO_TEST(cancelling_needs_no_memory)
+{
+	wend_ctx *ctx = wend_ctx_with_timeout(wend_ctx_background(), WEND_HOUR), *child = wend_ctx_with_cancel(ctx);
+
+	fault_all("malloc", ENOMEM);
+	CHECK(wend_ctx_done(child) != NULL);
+	wend_ctx_cancel(ctx);
+	CHECK(!wend_chan_recv(wend_ctx_done(child), NULL));
+	CHECK(!wend_chan_recv(wend_ctx_done(ctx), NULL));
+	fault_clear();
+	wend_ctx_release(child);
+	wend_ctx_release(ctx);
+}
+
+/* With guard=strict a stack that no guard can be had for is refused. Those that have one are used up first. */
+static void wait_for(void *done)
+{
+	wend_chan_recv(done, NULL);
+}
+
+static void call_later(void)
+{
+	wend_ctx *ctx = wend_ctx_with_cancel(wend_ctx_background());
+	wend_chan *done = wend_chan_make(0, 0);
+	int calls = 0, waiting = 0;
+
+	fault_all("guard", ENOMEM);
+	fault_all("process_madvise", ENOMEM);
+	fault_all("mprotect", ENOMEM);
+	while (wend_go(wait_for, done) == 0)
+		CHECK_LE(++waiting, 10000);
+	wend_ctx_func_release(wend_ctx_after_func(ctx, count, &calls));
+	wend_ctx_cancel(ctx);
+	wend_sleep(3 * WEND_MILLISECOND);
+	CHECK_EQ(__atomic_load_n(&calls, __ATOMIC_ACQUIRE), 0);
+	fault_clear();
+	while (__atomic_load_n(&calls, __ATOMIC_ACQUIRE) == 0)
+		wend_yield();
+	wend_sleep(3 * WEND_MILLISECOND);
+	CHECK_EQ(calls, 1);
+	wend_chan_close(done);
+	wend_ctx_release(ctx);
+	wend_chan_release(done);
+}
+
+TEST(a_function_is_called_when_there_are_stacks_again)
+{
+	setenv("WENDDEBUG", "guard=strict", 1);
+	CHECK_EQ(test_run_coroutine(call_later), 0);
+}
