@@ -41,7 +41,7 @@ static inline bool take(wend_mutex *mu, uint64_t s, struct wend__waiter *w)
 /* Takes the mutex if it is free, or becomes so while waiting on the CPU makes sense. */
 static bool compete(wend_mutex *mu, struct m *mp, struct wend__waiter *w)
 {
-	for (int round = 0;;) {
+	for (int spent = 0;;) {
 		uint64_t s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
 		int pauses;
 
@@ -50,7 +50,7 @@ static bool compete(wend_mutex *mu, struct m *mp, struct wend__waiter *w)
 				return true;
 			continue;
 		}
-		if ((s & STARVING) || (pauses = waitq_spin(mp, round++)) == 0)
+		if ((s & STARVING) || (pauses = waitq_spin(mp, &spent, LOOK_PAUSES)) == 0)
 			return false;
 		if ((s & (WAITERS | WOKEN)) == WAITERS && atm_cas_sc(&mu->wend__state, s, s | WOKEN))
 			w->awake = true; /* unlock need not wake another */

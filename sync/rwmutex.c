@@ -28,9 +28,10 @@
 #define DRAIN 16ULL
 #define SLEEPS 32ULL
 #define FENCED 64ULL
+#define READ (1ULL << 8)
+#define READS (255 * READ)
 #define READER (1ULL << 32)
 
-#define BIAS_PERIOD ATM_SIZE(16, 1) /* central reads from one thought of bias to the next */
 #define CALM_FACTOR ATM_SIZE(9, 0)
 
 _Static_assert(sizeof(wend_rwmutex) == 56, "users' structures contain it");
@@ -38,6 +39,12 @@ _Static_assert(sizeof(wend_rwmutex) == 56, "users' structures contain it");
 static inline uint32_t readers_of(uint64_t s)
 {
 	return (uint32_t)(s >> 32);
+}
+
+/* Enough reads without a writer to think of bias, which takes a look at the clock. */
+static inline bool many_reads(uint64_t s)
+{
+	return ATM_SIZE((s & READS) == READS, true);
 }
 
 /* What is ordered by what, for race detectors: writers before all, readers before writers. */
@@ -207,12 +214,19 @@ static noinline bool start_bias(struct m *mp, wend_rwmutex *rw, uint64_t s)
 
 /* ---- Reading ------------------------------------------------------------------------------------ */
 
+/* Somebody else has changed the word between the load and the swap. If it is another P that reads all the time, both are
+ * faster when each has the line for a while than when they take it from each other at each step. */
+static void give_way(void)
+{
+	waitq_pause(LOOK_PAUSES);
+}
+
 /* False: a writer holds the lock, or waits for it. */
-static bool try_read(struct m *mp, wend_rwmutex *rw)
+static bool try_read(struct m *mp, wend_rwmutex *rw, bool patient)
 {
 	for (;;) {
 		uint64_t s = atm_load_acq(&rw->wend__state); /* acq R1, R6 */
-		uint32_t reads;
+		uint64_t to = s + READER + READ;
 
 		if (s & WRITER)
 			return false;
@@ -221,19 +235,22 @@ static bool try_read(struct m *mp, wend_rwmutex *rw)
 				return true;
 			continue;
 		}
-		reads = atm_load_rlx(&rw->wend__reads) + 1; /* rlx: some may be lost */
-		atm_store_rlx(&rw->wend__reads, reads);
-		if (reads % BIAS_PERIOD == 0 && start_bias(mp, rw, s))
+		if (many_reads(s)) {
+			if (start_bias(mp, rw, s))
+				return true;
+			to = (s & ~READS) + READER;
+		}
+		if (atm_cas_sc(&rw->wend__state, s, to)) /* R1 */
 			return true;
-		if (atm_cas_sc(&rw->wend__state, s, s + READER)) /* R1 */
-			return true;
+		if (patient)
+			give_way();
 	}
 }
 
 /* Waits on the CPU for a while if that can help: true, look again. */
-static bool spin(struct m *mp, int *round)
+static bool spin(struct m *mp, int *spent, int step)
 {
-	int pauses = waitq_spin(mp, (*round)++);
+	int pauses = waitq_spin(mp, spent, step);
 
 	waitq_pause(pauses);
 	return pauses > 0;
@@ -274,8 +291,8 @@ static cold bool leave_list(wend_rwmutex *rw, struct wend__waiter **list, struct
 	return listed;
 }
 
-/* counted: the cell that the fast way has added to in vain, or NULL. */
-static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted)
+/* counted: the cell that the fast way has added to in vain, or NULL; lost: its swap has failed. */
+static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted, bool lost)
 {
 	struct m *mp = enter();
 	struct wend__waiter w = {.obj = rw};
@@ -284,8 +301,10 @@ static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted)
 		cell_change(counted, -1);
 		look_for_drain(mp, rw);
 	}
-	for (int round = 0; !try_read(mp, rw);) {
-		if (spin(mp, &round))
+	if (lost)
+		give_way();
+	for (int spent = 0; !try_read(mp, rw, true);) {
+		if (spin(mp, &spent, LOOK_PAUSES))
 			continue;
 		w.gp = current(mp, "wend_rwmutex_rlock");
 		mp = g_park(mp, w.gp, WAIT_RWMUTEX_RLOCK, rw, commit_reader, &w);
@@ -293,7 +312,7 @@ static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted)
 			break;
 		if (waitq_fate(&w) == FATE_QUEUED) {
 			if (leave_list(rw, &rw->wend__readers, &w, 0))
-				while (!try_read(NULL, rw))
+				while (!try_read(NULL, rw, true))
 					waitq_nap();
 			return;
 		}
@@ -301,25 +320,15 @@ static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted)
 	leave_any(mp);
 }
 
-/* Central phase, nobody waits, and no thought of bias is due. */
-static force_inline bool read_central(wend_rwmutex *rw, uint64_t s)
-{
-	uint32_t reads = atm_load_rlx(&rw->wend__reads) + 1; /* rlx: some may be lost */
-
-	if ((uint32_t)s != 0 || reads % BIAS_PERIOD == 0)
-		return false;
-	atm_store_rlx(&rw->wend__reads, reads);
-	return atm_cas_sc(&rw->wend__state, s, s + READER); /* R1 */
-}
-
 /* All that is rare is one call at the end: the fast way saves no register. */
 void wend_rwmutex_rlock(wend_rwmutex *rw)
 {
-	struct m *mp = getm();
 	uint64_t s = atm_load_acq(&rw->wend__state); /* acq R6 */
 	atm_u64 *cell = NULL;
+	bool lost = false;
+	struct m *mp;
 
-	if (likely(s == BIAS && mp && enter_bare(mp))) {
+	if (likely(s == BIAS && (mp = getm()) && enter_bare(mp))) {
 		cell = own_cell(mp, atm_load_rlx(&rw->wend__number)); /* rlx: R6 */
 		if (likely(cell)) {
 			cell_change(cell, 1);
@@ -330,18 +339,21 @@ void wend_rwmutex_rlock(wend_rwmutex *rw)
 				return;
 			}
 		}
-	} else if (read_central(rw, s)) {
-		race_acquire(TO_ALL(rw));
-		return;
+	} else if (!(s & (READ - 1)) && !many_reads(s)) { /* central phase, nobody waits */
+		if (likely(atm_cas_sc(&rw->wend__state, s, s + READER + READ))) { /* R1 */
+			race_acquire(TO_ALL(rw));
+			return;
+		}
+		lost = true;
 	}
-	rlock_slow(rw, cell);
+	rlock_slow(rw, cell, lost);
 	race_acquire(TO_ALL(rw));
 }
 
 bool wend_rwmutex_tryrlock(wend_rwmutex *rw)
 {
 	struct m *mp = enter();
-	bool got = try_read(mp, rw);
+	bool got = try_read(mp, rw, false);
 
 	leave_any(mp);
 	if (got)
@@ -408,13 +420,13 @@ static noinline void runlock_slow(wend_rwmutex *rw, bool counted)
 
 void wend_rwmutex_runlock(wend_rwmutex *rw)
 {
-	struct m *mp = getm();
 	/* acq R6. mutant: without the number it looks at cell 0, which nobody counts in, and goes the slow way */
 	uint64_t s = atm_load_acq(&rw->wend__state);
 	bool counted = false;
+	struct m *mp;
 
 	race_release(TO_WRITERS(rw));
-	if (likely((s & (BIAS | FENCED)) == BIAS && mp && enter_bare(mp))) {
+	if (likely((s & (BIAS | FENCED)) == BIAS && (mp = getm()) && enter_bare(mp))) {
 		atm_u64 *cell = own_cell(mp, atm_load_rlx(&rw->wend__number)); /* rlx: R6 */
 		int64_t n = cell ? (int64_t)atm_load_rlx(cell) : 0;            /* rlx: own word */
 
@@ -444,7 +456,7 @@ static uint64_t stop_readers(wend_rwmutex *rw)
 
 	do
 		s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
-	while (!atm_cas_sc(&rw->wend__state, s, s | WRITER | (s & BIAS ? DRAIN : 0))); /* R1, R3, R4 */
+	while (!atm_cas_sc(&rw->wend__state, s, (s & ~READS) | WRITER | (s & BIAS ? DRAIN : 0))); /* R1, R3, R4 */
 	if (s & BIAS) {
 		from = clock_now();
 		asym_heavy(); /* R3, R4 */
@@ -504,8 +516,8 @@ static struct m *wait_for_readers(struct m *mp, wend_rwmutex *rw)
 {
 	struct wend__waiter w = {.obj = rw};
 
-	for (int round = 0; !gone_now(rw);) {
-		if (spin(mp, &round))
+	for (int spent = 0; !gone_now(rw);) {
+		if (spin(mp, &spent, 2)) /* short looks: nobody comes in meanwhile */
 			continue;
 		w.gp = current(mp, "wend_rwmutex_lock");
 		mp = g_park(mp, w.gp, WAIT_RWMUTEX_LOCK, rw, commit_writer, &w);
@@ -520,8 +532,11 @@ static struct m *wait_for_readers(struct m *mp, wend_rwmutex *rw)
 
 void wend_rwmutex_lock(wend_rwmutex *rw)
 {
+	uint64_t s;
+
 	wend_mutex_lock(&rw->wend__writers);
-	if (unlikely(!atm_cas_sc(&rw->wend__state, 0, WRITER))) { /* R1 */
+	s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
+	if (unlikely((s & ~READS) != 0 || !atm_cas_sc(&rw->wend__state, s, WRITER))) { /* R1 */
 		struct m *mp = enter();
 
 		stop_readers(rw);
@@ -540,7 +555,7 @@ static bool try_write(struct m *mp, wend_rwmutex *rw)
 	if (readers_of(s) || ((s & BIAS) && readers_in_cells(rw) != 0))
 		return false;
 	if (!(s & BIAS))
-		return atm_cas_sc(&rw->wend__state, s, s | WRITER); /* R1; else a reader came */
+		return atm_cas_sc(&rw->wend__state, s, (s & ~READS) | WRITER); /* R1; else a reader came */
 	stop_readers(rw);
 	if (gone_now(rw)) {
 		end_drain(rw);

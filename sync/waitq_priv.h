@@ -81,19 +81,21 @@ static inline void waitq_relax(unsigned turn)
 		sched_yield();
 }
 
-/* Pauses until the next look at a lock that somebody else holds, after `round` of them; 0: better park. In all they
- * take what they may save (then the worst is twice the best; Karlin et al. 1991), for a pause of 25 ns. Between two looks the
- * holder has the lock's cache line for itself, for a hundred short critical sections. */
-static inline int waitq_spin(const struct m *mp, int round)
+/* Between two looks at a lock the holder has its cache line for itself, for a hundred short critical sections. */
+#define LOOK_PAUSES ATM_SIZE(60, 1)
+
+/* Pauses until the next look at a lock that somebody else holds, after *spent of them: at most `step`; 0: better park. In
+ * all they take what they may save (then the worst is twice the best; Karlin et al. 1991), for a pause of 25 ns. */
+static inline int waitq_spin(const struct m *mp, int *spent, int step)
 {
-	switch (spin_may_help(mp)) {
-	case SPIN_SHORT:
-		return round < 1 ? ATM_SIZE(20, 1) : 0;
-	case SPIN_LONG:
-		return round < ATM_SIZE(8, 1) ? ATM_SIZE(60, 1) : 0;
-	default:
+	enum spin may = spin_may_help(mp);
+	int left = (may == SPIN_LONG ? ATM_SIZE(480, 1) : may == SPIN_SHORT ? ATM_SIZE(20, 1) : 0) - *spent;
+
+	step = step < left ? step : left;
+	if (step <= 0)
 		return 0;
-	}
+	*spent += step;
+	return step;
 }
 
 static inline void waitq_pause(int pauses)

@@ -21,14 +21,19 @@ static void writers_become(int n)
 	}
 }
 
-enum { BIASED = 8, FENCED = 64 }; /* bits of the word: the first alone is there when readers count in cells */
+enum {
+	BIASED = 8, /* alone in the word when readers count in cells */
+	FENCED = 64,
+	READS = 0xff00, /* without a writer; so many make it think of bias */
+	ENOUGH = 256,
+};
 
 static wend_rwmutex rw;
 static wend_waitgroup wg;
 
 static uint64_t word(const wend_rwmutex *l)
 {
-	return __atomic_load_n(&l->wend__state.wend__v, __ATOMIC_ACQUIRE) & ~(uint64_t)FENCED;
+	return __atomic_load_n(&l->wend__state.wend__v, __ATOMIC_ACQUIRE) & ~(uint64_t)(FENCED | READS);
 }
 
 static void read_n(wend_rwmutex *l, int n)
@@ -43,14 +48,14 @@ static void read_n(wend_rwmutex *l, int n)
 static void make_biased(wend_rwmutex *l)
 {
 	while (word(l) != BIASED)
-		read_n(l, 16);
+		read_n(l, ENOUGH);
 }
 
 /* ---- Phases ---------------------------------------------------------------------------------- */
 
 CO_TEST(readers_make_it_biased_and_a_writer_ends_that)
 {
-	read_n(&rw, 64);
+	read_n(&rw, ENOUGH);
 	CHECK_EQ(word(&rw), BIASED);
 	wend_rwmutex_lock(&rw);
 	CHECK_EQ(word(&rw), 1);
@@ -374,7 +379,7 @@ CO_TEST_LIMIT(when_all_numbers_are_taken_locks_count_in_the_word, 60)
 
 	CHECK(l);
 	for (int i = 0; i < LOCKS; i++) {
-		read_n(&l[i], 16);
+		read_n(&l[i], ENOUGH);
 		biased += word(&l[i]) == BIASED;
 	}
 	CHECK_EQ(biased, CELL_RANGE);
@@ -387,7 +392,7 @@ CO_TEST_LIMIT(when_all_numbers_are_taken_locks_count_in_the_word, 60)
 	}
 	for (int i = 0; i < LOCKS; i++)
 		wend_rwmutex_free(&l[i]);
-	read_n(&l[0], 16);
+	read_n(&l[0], ENOUGH);
 	CHECK_EQ(word(&l[0]), BIASED);
 	free(l);
 }
@@ -430,7 +435,7 @@ CO_TEST(a_p_without_memory_for_its_cell_counts_in_nobodys)
 
 		wend_rwmutex_lock(&l);
 		wend_rwmutex_unlock(&l);
-		read_n(&l, 64);
+		read_n(&l, ENOUGH);
 	}
 	make_biased(&rw);
 	fault_all("mmap", ENOMEM);
