@@ -402,7 +402,7 @@ CO_TEST_LIMIT(when_all_numbers_are_taken_locks_count_in_the_word, 60)
 CO_TEST(without_memory_for_cells_it_counts_in_the_word)
 {
 	fault_all("mmap", ENOMEM);
-	read_n(&rw, 100);
+	read_n(&rw, 2 * ENOUGH);
 	CHECK_EQ(word(&rw), 0);
 	CHECK(wend_rwmutex_trylock(&rw));
 	wend_rwmutex_unlock(&rw);
@@ -513,7 +513,7 @@ TEST(threads_wait_on_when_the_runtime_ends_while_one_drains)
 
 TEST(it_needs_no_runtime_unless_it_blocks)
 {
-	read_n(&rw, 100);
+	read_n(&rw, 2 * ENOUGH);
 	wend_rwmutex_lock(&rw);
 	CHECK(!wend_rwmutex_tryrlock(&rw));
 	wend_rwmutex_unlock(&rw);
