@@ -76,6 +76,7 @@ enum g_flags {
 	G_ON_END = 32,  /* on_end is to be called when it ends, however it ends */
 	G_TEXTS = 128,  /* unwind.texts is not empty */
 	G_PINNED = 64,  /* in a section or a callback of reclaim.c: must not leave its stack */
+	G_CLAIMED = 256, /* waits with a deadline in a list of waiters_priv.h */
 	G_SLOW = 16,    /* pinned to a P or locked to a thread: must go through the M's own loop */
 };
 
@@ -111,6 +112,7 @@ struct g {
 	void *on_end_arg;
 	struct wend__unwind unwind;
 	struct wend__go *go; /* WEND_GO requests whose arguments are being evaluated, innermost first */
+	atm_u32 *claim;      /* with G_CLAIMED */
 	atm_u32 awake;       /* G_FOREIGN: ready was called; with ec, the thread's bed */
 	struct ec ec;
 	void *race_fiber; /* ThreadSanitizer's view of this stack */

@@ -9,6 +9,8 @@
  */
 #include "wend/cond.h"
 
+#include <errno.h>
+
 #include "base/race.h"
 #include "sync/waitq_priv.h"
 
@@ -42,7 +44,7 @@ static bool commit(struct g *gp, void *arg)
 	return atm_cas_sc(&w->fate, FATE_QUEUED, FATE_PARKED); /* K2 */
 }
 
-/* The runtime has ended around a foreign thread: the wait is over. */
+/* The deadline has passed, or the runtime has ended around a foreign thread: the wait is over. */
 static cold void give_up(wend_cond *c, struct wend__waiter *w)
 {
 	bool listed;
@@ -52,30 +54,42 @@ static cold void give_up(wend_cond *c, struct wend__waiter *w)
 	if (listed)
 		waitq_remove(&c->wend__waiters, w);
 	release_list(c);
-	for (unsigned turn = 0; !listed && waitq_fate(w) != FATE_OWNS; turn++)
+	for (unsigned turn = 0; !listed && waitq_fate(w) != FATE_OWNS && waitq_fate(w) != FATE_RETRY; turn++)
 		waitq_relax(turn); /* a signal is at it */
 }
 
-static force_inline void wait_with(wend_cond *c, void (*lock)(void *), void (*unlock)(void *), void *obj)
+/* False: the deadline has passed, and no signal was for this waiter. */
+static force_inline bool wait_with(wend_cond *c, void (*lock)(void *), void (*unlock)(void *), void *obj,
+								   struct until *until)
 {
-	struct wend__waiter w = {.obj = c};
+	struct wend__waiter w = {.obj = c, .until = until};
+	bool signalled = true;
+	struct m *mp;
 
 	check_copied(c);
+	if (until) { /* before anybody can signal it */
+		mp = enter();
+		until_arm(mp, until, current(mp, "wend_cond_wait_dl"), &w.fate);
+		leave_any(mp);
+	}
 	waitq_lock(&c->wend__state);
 	waitq_append(&c->wend__waiters, &w);
 	release_list(c); /* K1 */
 	unlock(obj);
-	if (waitq_fate(&w) != FATE_OWNS) {
-		struct m *mp = enter();
-
+	if (until || waitq_fate(&w) != FATE_OWNS) {
+		mp = enter();
 		w.gp = current(mp, "wend_cond_wait");
 		mp = g_park(mp, w.gp, WAIT_COND, c, commit, &w);
-		if (waitq_fate(&w) != FATE_OWNS)
+		if (until)
+			until_disarm(until);
+		signalled = waitq_fate(&w) == FATE_OWNS;
+		if (!signalled)
 			give_up(c, &w);
 		leave_any(mp);
 	}
 	race_acquire(c);
 	lock(obj);
+	return signalled;
 }
 
 static void lock_mutex(void *m)
@@ -90,49 +104,87 @@ static void unlock_mutex(void *m)
 
 void wend_cond_wait(wend_cond *c, wend_mutex *m)
 {
-	wait_with(c, lock_mutex, unlock_mutex, m);
+	wait_with(c, lock_mutex, unlock_mutex, m, NULL);
+}
+
+int wend_cond_wait_dl(wend_cond *c, wend_mutex *m, int64_t deadline)
+{
+	return wait_with(c, lock_mutex, unlock_mutex, m, &(struct until){.deadline = deadline}) ? 0 : -ETIMEDOUT;
 }
 
 void wend_cond_wait_locker(wend_cond *c, wend_locker l)
 {
-	wait_with(c, l.lock, l.unlock, l.obj);
+	wait_with(c, l.lock, l.unlock, l.obj, NULL);
 }
 
 /* ---- Waking -------------------------------------------------------------------------------------- */
 
-/* w is off the list. If it sleeps already it is made ready; if not its commit will notice. */
-static void notify(struct m *mp, struct wend__waiter *w)
+/* The same with a deadline. False: it has passed, and the waiter, which waits for this, is none any more. */
+static bool notify_in_time(struct m *mp, struct wend__waiter *w)
 {
-	if (atm_xchg_sc(&w->fate, FATE_OWNS) == FATE_PARKED) /* K2; otherwise w may be gone from here on */
+	if (atm_cas_sc(&w->fate, FATE_QUEUED, FATE_OWNS)) /* K2 */
+		return true;
+	if (atm_cas_sc(&w->fate, FATE_PARKED, FATE_OWNS)) { /* K2 */
 		g_ready(mp, w->gp);
+		return true;
+	}
+	/* rel: our last access; pairs with give_up. mutant: nothing is freed on the way */
+	atm_store_rel(&w->fate, FATE_RETRY);
+	return false;
 }
 
-/* Takes the first, or all, off the list and wakes them. */
-static noinline void wake(wend_cond *c, bool all)
+/* w is off the list. If it sleeps already it is made ready; if not its commit will notice. */
+static bool notify(struct m *mp, struct wend__waiter *w)
 {
-	struct m *mp = enter();
-	struct wend__waiter *first, *w, *next;
+	if (unlikely(w->until != NULL))
+		return notify_in_time(mp, w);
+	if (atm_xchg_sc(&w->fate, FATE_OWNS) == FATE_PARKED) /* K2; otherwise w may be gone from here on */
+		g_ready(mp, w->gp);
+	return true;
+}
 
-	if (!mp && !foreign_may()) { /* the runtime has ended, and with it who waited */
-		leave_any(mp);
-		return;
-	}
+/* The first, or all, off the list, which is the caller's for that long: the last access to c. */
+static struct wend__waiter *take(wend_cond *c, bool all)
+{
+	struct wend__waiter *first;
+
 	waitq_lock(&c->wend__state);
 	first = c->wend__waiters;
 	if (first && all) {
 		c->wend__waiters = NULL;
-		for (w = first; w->listed; w = w->next)
+		for (struct wend__waiter *w = first; w->listed; w = w->next)
 			w->listed = false;
 	} else if (first) {
 		waitq_remove(&c->wend__waiters, first);
 	}
-	release_list(c); /* the last access to c */
+	release_list(c);
 	if (first)
 		first->prev->next = NULL;
-	for (w = first; w; w = next) {
-		next = w->next; /* read before it can run */
-		notify(mp, w);
+	return first;
+}
+
+static noinline void wake_all(wend_cond *c)
+{
+	struct m *mp = enter();
+
+	if (mp || foreign_may()) { /* else the runtime has ended, and with it who waited */
+		for (struct wend__waiter *w = take(c, true), *next; w; w = next) {
+			next = w->next; /* read before it can run */
+			notify(mp, w);
+		}
 	}
+	leave_any(mp);
+}
+
+/* Whoever has given up is passed over. */
+static noinline void wake_one_of(wend_cond *c)
+{
+	struct m *mp = enter();
+	struct wend__waiter *w;
+
+	if (mp || foreign_may())
+		while ((w = take(c, false)) && !notify(mp, w))
+			;
 	leave_any(mp);
 }
 
@@ -141,7 +193,7 @@ void wend_cond_signal(wend_cond *c)
 	check_copied(c);
 	race_release(c);
 	if (atm_load_rlx(&c->wend__state) & WAITERS) /* rlx: K1 by the mutex; wake takes the list */
-		wake(c, false);
+		wake_one_of(c);
 }
 
 void wend_cond_broadcast(wend_cond *c)
@@ -149,7 +201,7 @@ void wend_cond_broadcast(wend_cond *c)
 	check_copied(c);
 	race_release(c);
 	if (atm_load_rlx(&c->wend__state) & WAITERS) /* rlx: K1 by the mutex; wake takes the list */
-		wake(c, true);
+		wake_all(c);
 }
 
 /* ---- Lockers ------------------------------------------------------------------------------------- */

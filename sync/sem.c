@@ -9,6 +9,8 @@
  */
 #include "wend/sem.h"
 
+#include <errno.h>
+
 #include "base/race.h"
 #include "sync/waitq_priv.h"
 
@@ -73,6 +75,8 @@ static void hand_out(struct m *mp, wend_sem *sem, uint64_t n)
 
 	while ((w = sem->wend__waiters) && in_use + given + w->want <= (uint64_t)sem->wend__size) {
 		waitq_remove(&sem->wend__waiters, w);
+		if (!waitq_claim(w, FATE_OWNS))
+			continue;
 		waitq_append(&go, w);
 		w->listed = false;
 		given += w->want;
@@ -90,78 +94,128 @@ static bool commit(struct g *gp, void *arg)
 	(void)gp;
 	waitq_lock(&sem->wend__state);
 	waitq_append(&sem->wend__waiters, w);
-	while (s = atm_load_rlx(&sem->wend__state), (s & WAITERS) || !fits(sem, s, w->want)) /* rlx: the CAS decides */
+	bool mine = !waitq_open(w); /* to make ready again */
+
+	while (!mine && (s = atm_load_rlx(&sem->wend__state), (s & WAITERS) || !fits(sem, s, w->want))) /* rlx: the CAS decides */
 		if (atm_cas_sc(&sem->wend__state, s, (s & ~WAITQ_LOCK) | WAITERS)) /* S2, L1 */
 			return true;
 	waitq_remove(&sem->wend__waiters, w);
-	atm_store_rlx(&w->fate, FATE_RETRY); /* rlx: the waiter comes after us */
+	if (!mine)
+		mine = waitq_claim(w, FATE_RETRY);
+	if (!w->until)
+		atm_store_rlx(&w->fate, FATE_RETRY); /* rlx: the waiter comes after us */
 	release_list(sem, 0);
-	return false;
+	return !mine;
 }
 
-/* Nobody knows of it. */
-static bool commit_for_ever(struct g *gp, void *arg)
+/* Nobody but the clock knows of it. */
+static bool commit_in_vain(struct g *gp, void *claim)
 {
 	(void)gp;
-	(void)arg;
-	return true;
+	return !claim || until_open(claim);
 }
 
 /* The runtime has ended around a foreign thread. */
-static cold void go_on_alone(wend_sem *sem, struct wend__waiter *w)
+static cold bool go_on_alone(wend_sem *sem, struct wend__waiter *w)
 {
-	bool listed;
+	bool listed, got = false;
 
 	waitq_lock(&sem->wend__state);
 	listed = w->listed;
 	if (listed)
 		waitq_remove(&sem->wend__waiters, w);
 	release_list(sem, 0);
-	for (unsigned turn = 0; !listed && waitq_fate(w) == FATE_QUEUED; turn++)
-		waitq_relax(turn); /* a release is at it */
+	for (unsigned turn = 0; !listed && !got; turn++) {
+		got = waitq_fate(w) == FATE_OWNS; /* a release is at it */
+		waitq_relax(turn);
+	}
 	leave_foreign();
-	while (listed && !try_take(sem, w->want, 0))
+	while (!got && !(got = try_take(sem, w->want, 0))) {
+		if (w->until && until_passed(w->until))
+			return false;
 		waitq_nap();
+	}
+	return true;
+}
+
+/* Its deadline has passed: it may have held up those behind it. */
+static void give_up(struct m *mp, wend_sem *sem, struct wend__waiter *w)
+{
+	waitq_lock(&sem->wend__state);
+	if (w->listed)
+		waitq_remove(&sem->wend__waiters, w);
+	hand_out(mp, sem, 0);
 }
 
 /* More than there ever will be. */
-static cold void wait_for_ever(wend_sem *sem)
+static cold bool wait_in_vain(wend_sem *sem, struct until *until)
 {
+	atm_u32 claim = {0};
 	struct m *mp = enter();
+	struct g *gp = current(mp, "wend_sem_acquire");
 
-	g_park(mp, current(mp, "wend_sem_acquire"), WAIT_SEM, sem, commit_for_ever, NULL);
-	leave_foreign(); /* only a foreign thread comes here, when the runtime ends */
-	for (;;)
+	if (until)
+		until_arm(mp, until, gp, &claim);
+	mp = g_park(mp, gp, WAIT_SEM, sem, commit_in_vain, until ? &claim : NULL);
+	bool expired = until && until_disarm(until);
+
+	leave_any(mp);
+	while (!expired && !(until && until_passed(until))) /* a foreign thread, when the runtime ends */
 		waitq_nap();
+	return false;
 }
 
-static noinline void acquire_slow(wend_sem *sem, uint64_t n)
+/* False: not before the deadline. */
+static noinline bool acquire_slow(wend_sem *sem, uint64_t n, struct until *until)
 {
 	struct m *mp;
-	struct wend__waiter w = {.obj = sem, .want = n};
+	struct wend__waiter w = {.obj = sem, .want = n, .until = until};
+	bool got = true;
 
 	if (n > (uint64_t)sem->wend__size)
-		wait_for_ever(sem);
+		return wait_in_vain(sem, until);
 	mp = enter();
 	do {
+		bool expired = false;
+
 		w.gp = current(mp, "wend_sem_acquire");
+		if (until)
+			until_arm(mp, until, w.gp, &w.fate);
 		mp = g_park(mp, w.gp, WAIT_SEM, sem, commit, &w);
+		if (until)
+			expired = until_disarm(until);
 		if (waitq_fate(&w) == FATE_OWNS)
 			break;
-		if (waitq_fate(&w) == FATE_QUEUED) {
-			go_on_alone(sem, &w);
-			return;
+		if (expired) {
+			give_up(mp, sem, &w);
+			got = false;
+			break;
 		}
+		if (waitq_fate(&w) != FATE_RETRY)
+			return go_on_alone(sem, &w);
 	} while (!try_take(sem, n, WAITERS));
 	leave_any(mp);
+	return got;
 }
 
 void wend_sem_acquire(wend_sem *sem, int64_t n)
 {
 	check_weight(n);
 	if (unlikely(!try_take(sem, (uint64_t)n, WAITERS)))
-		acquire_slow(sem, (uint64_t)n);
+		acquire_slow(sem, (uint64_t)n, NULL);
 	race_acquire(sem);
+}
+
+int wend_sem_acquire_dl(wend_sem *sem, int64_t n, int64_t deadline)
+{
+	struct until until = {.deadline = deadline};
+
+	check_weight(n);
+	if (!try_take(sem, (uint64_t)n, WAITERS) &&
+		(until_passed(&until) || !acquire_slow(sem, (uint64_t)n, &until)))
+		return -ETIMEDOUT;
+	race_acquire(sem);
+	return 0;
 }
 
 bool wend_sem_try_acquire(wend_sem *sem, int64_t n)

@@ -33,12 +33,18 @@ struct until {
 	struct timer timer;
 };
 
+static inline void until_ready(struct m *mp, struct due_call *c)
+{
+	g_ready(mp, c->obj);
+}
+
+/* Not by due_ready: the waiter's link may be in use by the list it stands in. */
 static inline int64_t until_expire(struct timer *t, int64_t now, struct due *due)
 {
 	struct until *u = container_of(t, struct until, timer);
 
 	if (!atm_cas_sc(u->claim, CLAIM_ARMING, CLAIM_EXPIRED) && atm_cas_sc(u->claim, CLAIM_OPEN, CLAIM_EXPIRED)) /* U2 */
-		due_ready(due, u->gp);
+		due_call(due, &(struct due_call){.run = until_ready, .obj = u->gp});
 	return 0;
 }
 

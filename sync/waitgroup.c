@@ -9,8 +9,11 @@
  */
 #include "wend/waitgroup.h"
 
+#include <errno.h>
+
 #include "base/race.h"
 #include "sync/waiters_priv.h"
+#include "sync/waitq_priv.h"
 #include "wend/go.h"
 
 static inline int32_t count_of(uint64_t state)
@@ -93,6 +96,108 @@ void wend_waitgroup_wait(wend_waitgroup *wg)
 	race_acquire(wg);
 }
 
+/* ---- With a deadline ---------------------------------------------------------------------------- */
+
+struct timed {
+	wend_waitgroup *wg;
+	struct until until;
+	atm_u32 claim;
+};
+
+/* True: gp stands in the list, or the timer has made it ready. */
+static bool commit_timed(struct g *gp, void *arg)
+{
+	struct timed *t = arg;
+	wend_waitgroup *wg = t->wg; /* once it has expired, t may be gone */
+	atm_u32 *claim = &t->claim;
+	uint64_t state;
+
+	if (!until_open(claim)) {
+		atm_store_rlx(claim, CLAIM_PASSED); /* rlx: the waiter comes after us */
+		return false;
+	}
+	do {
+		state = atm_load_acq(&wg->wend__state); /* acq W1 */
+		if (count_of(state) == 0)
+			return !waiters_grant(gp);
+	} while (!waiters_push(&wg->wend__state, state, gp));
+	return true;
+}
+
+/* Puts a list back, or releases it if the counter has become zero meanwhile. */
+static void put_back(struct m *mp, wend_waitgroup *wg, uint32_t head)
+{
+	struct g *last = stack_by_index(head);
+	uint64_t state;
+
+	while (last->link)
+		last = stack_by_index((uint32_t)(uintptr_t)last->link);
+	do {
+		state = atm_load_acq(&wg->wend__state); /* acq W1 */
+		if (count_of(state) == 0) {
+			waiters_release(mp, head);
+			return;
+		}
+		last->link = (struct g *)(uintptr_t)(state & WAITERS_MASK);
+	} while (!atm_cas_sc(&wg->wend__state, state, (state & ~WAITERS_MASK) | head));
+}
+
+/* gp, which has expired, leaves the list, or waits until it has been passed over. */
+static void leave_list(struct m *mp, wend_waitgroup *wg, atm_u32 *claim, struct g *gp)
+{
+	bool left = false;
+
+	for (unsigned turn = 0; !left && atm_load_acq(claim) != CLAIM_PASSED; turn++) { /* acq V1 */
+		uint64_t state = atm_load_rlx(&wg->wend__state); /* rlx: the CAS decides */
+		uint32_t head = (uint32_t)state;
+
+		if (head && atm_cas_sc(&wg->wend__state, state, state & ~WAITERS_MASK)) {
+			left = waiters_unlink(&head, gp);
+			if (head)
+				put_back(mp, wg, head);
+		}
+		if (!left)
+			waitq_relax(turn);
+	}
+}
+
+/* The runtime has ended around a foreign thread. */
+static cold void go_on_alone(wend_waitgroup *wg, const struct until *until)
+{
+	while (count_of(atm_load_acq(&wg->wend__state)) != 0 && !until_passed(until)) /* acq W1 */
+		waitq_nap();
+}
+
+/* False: the counter was never zero. */
+static noinline bool wait_timed(wend_waitgroup *wg, int64_t deadline)
+{
+	struct timed t = {.wg = wg, .until = {.deadline = deadline}};
+	struct m *mp = enter();
+	struct g *gp = current(mp, "wend_waitgroup_wait_dl");
+	uint32_t claim;
+
+	gp->claim = &t.claim;
+	gp->flags |= G_CLAIMED;
+	until_arm(mp, &t.until, gp, &t.claim);
+	mp = g_park(mp, gp, WAIT_WAITGROUP, wg, commit_timed, &t);
+	until_disarm(&t.until);
+	claim = atm_load_acq(&t.claim); /* acq V1 */
+	if (claim == CLAIM_EXPIRED)
+		leave_list(mp, wg, &t.claim, gp);
+	gp->flags &= (uint16_t)~G_CLAIMED;
+	leave_any(mp);
+	if (unlikely(claim == CLAIM_OPEN))
+		go_on_alone(wg, &t.until);
+	return claim == CLAIM_DONE || count_of(atm_load_acq(&wg->wend__state)) == 0; /* acq W1 */
+}
+
+int wend_waitgroup_wait_dl(wend_waitgroup *wg, int64_t deadline)
+{
+	if (count_of(atm_load_acq(&wg->wend__state)) != 0 && !wait_timed(wg, deadline)) /* acq W1 */
+		return -ETIMEDOUT;
+	race_acquire(wg);
+	return 0;
+}
 
 static void done(void *wg)
 {

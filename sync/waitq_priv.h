@@ -7,6 +7,10 @@
  *   L1  release: CAS or store of word   -> waitq_lock: CAS         list and nodes reach the next holder
  *   L2  waitq_end: fate.store rel       -> waiter: fate.load acq   only where the runtime's end woke a
  *       foreign thread; else g_ready orders it
+ *
+ * A waiter with a deadline (until_priv.h): its fate is the claim that decides. Who takes one off the list to give it
+ * something must win that (waitq_claim), or take the next; one that has expired takes itself off, if it is still there,
+ * and sees to it that nobody has to wait for its sake.
  */
 #ifndef SYNC_WAITQ_PRIV_H
 #define SYNC_WAITQ_PRIV_H
@@ -15,6 +19,7 @@
 #include <time.h>
 
 #include "sched/sched.h"
+#include "sync/until_priv.h"
 #include "wend/mutex.h"
 
 /* Bits that all words share. Release of the list clears the first and sets the second by what is left. */
@@ -22,10 +27,11 @@
 #define WAITERS 4ULL
 
 enum fate {
-	FATE_QUEUED, /* on the list */
-	FATE_RETRY,  /* off it: compete again */
-	FATE_OWNS,   /* off it: what was wanted is the waiter's */
-	FATE_PARKED, /* on it, and asleep (cond: others may take a waiter off the list before it sleeps) */
+	FATE_PARKED = CLAIM_OPEN, /* on the list, and asleep (cond, or with a deadline) */
+	FATE_OWNS = CLAIM_DONE,   /* off it: what was wanted is the waiter's */
+	FATE_EXPIRED = CLAIM_EXPIRED, /* on it or off it: wants nothing any more */
+	FATE_QUEUED = CLAIM_ARMING,   /* on it */
+	FATE_RETRY,                   /* off it: compete again */
 };
 
 struct wend__waiter {
@@ -37,6 +43,7 @@ struct wend__waiter {
 	int64_t since;                    /* the waiter's own */
 	bool awake;                       /* the waiter's own: the object counts it as awake (mutex) */
 	bool starving;                    /* likewise: it has waited for too long (mutex) */
+	struct until *until;              /* likewise: NULL if it waits for ever */
 	atm_u32 fate;                     /* enum fate; who takes the node off the list */
 };
 
@@ -44,7 +51,8 @@ static inline void waitq_append(struct wend__waiter **head, struct wend__waiter 
 {
 	struct wend__waiter *first = *head;
 
-	atm_store_rlx(&w->fate, FATE_QUEUED); /* rlx: published with the list, L1 */
+	if (!w->until)
+		atm_store_rlx(&w->fate, FATE_QUEUED); /* rlx: published with the list, L1; else until_arm has */
 	w->listed = true;
 	if (!first) {
 		*head = w->next = w->prev = w;
@@ -114,6 +122,18 @@ static inline uint64_t waitq_lock(atm_u64 *word)
 			return s | WAITQ_LOCK;
 		waitq_relax(turn);
 	}
+}
+
+/* In a commit, the list held: w may be given something from now on. False: its deadline has passed. */
+static inline bool waitq_open(struct wend__waiter *w)
+{
+	return likely(!w->until) || until_open(&w->fate);
+}
+
+/* The list is held: w is to get what fate says. False: it has expired, wants nothing, and goes on by itself. */
+static inline bool waitq_claim(struct wend__waiter *w, enum fate fate)
+{
+	return likely(!w->until) || atm_cas_sc(&w->fate, FATE_PARKED, fate); /* U2 */
 }
 
 /* A waiter is off the list, which has been released: it goes on. Nothing of w may be touched after. */

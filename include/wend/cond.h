@@ -49,7 +49,12 @@ WEND_API wend_locker wend_rwmutex_rlocker(wend_rwmutex *rw);
  * is not missed. */
 WEND_API void wend_cond_wait(wend_cond *c, wend_mutex *m);
 
-/* The same with any lock. l is read before the call blocks. */
+/* The same, but waits for a signal no longer than to the deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline,
+ * wend/time.h): 0 when it was signalled, -ETIMEDOUT when not; m is locked again either way, however long that takes. No
+ * signal is lost with a waiter that gives up. */
+WEND_API WEND_NODISCARD int wend_cond_wait_dl(wend_cond *c, wend_mutex *m, int64_t deadline);
+
+/* wend_cond_wait with any lock. l is read before the call blocks. */
 WEND_API void wend_cond_wait_locker(wend_cond *c, wend_locker l);
 
 /* Wakes the one that has waited longest, if there is any. The caller may hold the lock, but need not. Never blocks;

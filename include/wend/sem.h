@@ -48,6 +48,11 @@ WEND_API void wend_sem_init(wend_sem *s, int64_t n);
  * Panics: `semaphore: negative weight`. */
 WEND_API void wend_sem_acquire(wend_sem *s, int64_t n);
 
+/* The same, but waits no longer than to the deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline, wend/time.h): 0, or
+ * -ETIMEDOUT and nothing was taken. Whoever gives up no longer holds up those behind. What is there is taken even if the
+ * deadline has passed. */
+WEND_API WEND_NODISCARD int wend_sem_acquire_dl(wend_sem *s, int64_t n, int64_t deadline);
+
 /* Takes n units and returns true if they are there and nobody waits; else false. Never blocks. */
 WEND_API WEND_NODISCARD bool wend_sem_try_acquire(wend_sem *s, int64_t n);
 

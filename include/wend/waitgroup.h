@@ -39,6 +39,11 @@ WEND_API void wend_waitgroup_done(wend_waitgroup *wg);
  * it is zero already. */
 WEND_API void wend_waitgroup_wait(wend_waitgroup *wg);
 
+/* The same, but no longer than to the deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline, wend/time.h): 0, or
+ * -ETIMEDOUT. Who gives up searches the list of those who wait: O(their number). A wait group must not be used for another
+ * round before all who waited for this one have returned. */
+WEND_API WEND_NODISCARD int wend_waitgroup_wait_dl(wend_waitgroup *wg, int64_t deadline);
+
 /* add(1), then starts a coroutine that runs fn(arg) and calls done. Returns 0, or the error of
  * wend_go, in which case the counter is as before and arg still belongs to the caller. */
 WEND_API WEND_NODISCARD int wend_waitgroup_go(wend_waitgroup *wg, void (*fn)(void *), void *arg);

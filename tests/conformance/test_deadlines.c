@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Channel operations and selects that end by a deadline: not before it, with nothing half done, and as if they had
- * never waited. */
+ * Waits that end by a deadline: not before it, with nothing half done, and as if they had never waited. */
 #include <pthread.h>
 
 #include "conformance/channels.h"
@@ -207,4 +206,122 @@ CO_TEST(ten_thousand_timeouts_leave_nothing_behind)
 	}
 	CHECK_LE(test_rss_kib(), before + 512);
 	ints_release(c);
+}
+
+/* ---- Semaphore, condition, wait group ------------------------------------------------------------ */
+
+CO_TEST(an_acquire_times_out_and_takes_nothing)
+{
+	wend_sem s = WEND_SEM(2);
+	int64_t deadline = wend_deadline(SOON);
+
+	CHECK_EQ(wend_sem_acquire_dl(&s, 1, deadline), 0);
+	CHECK_EQ(wend_sem_acquire_dl(&s, 2, deadline), -ETIMEDOUT);
+	CHECK(wend_now() >= deadline);
+	CHECK_EQ(wend_sem_acquire_dl(&s, 1, 0), 0); /* there, if late */
+	CHECK_EQ(wend_sem_acquire_dl(&s, 1, 0), -ETIMEDOUT);
+	CHECK_EQ(wend_sem_acquire_dl(&s, 3, wend_deadline(SOON)), -ETIMEDOUT); /* more than there ever will be */
+	wend_sem_release(&s, 2);
+	CHECK(wend_sem_try_acquire(&s, 2));
+}
+
+static wend_sem sem = WEND_SEM(2);
+
+static void want_one(void *arg)
+{
+	wend_sem_acquire(&sem, 1);
+	wend_waitgroup_done(&over);
+}
+
+CO_TEST(an_acquire_that_gives_up_lets_those_behind_go_on)
+{
+	CHECK(wend_sem_try_acquire(&sem, 1));
+	start(want_one, NULL); /* runs when we wait, and so stands behind us */
+	CHECK_EQ(wend_sem_acquire_dl(&sem, 2, wend_deadline(SOON)), -ETIMEDOUT);
+	all_over();
+}
+
+static wend_mutex mu;
+static wend_cond cond;
+static bool filled;
+
+static void fill_later(void *arg)
+{
+	wend_sleep(SOON);
+	wend_mutex_lock(&mu);
+	filled = true;
+	wend_cond_signal(&cond);
+	wend_mutex_unlock(&mu);
+	wend_waitgroup_done(&over);
+}
+
+CO_TEST(a_condition_times_out_with_the_mutex_held)
+{
+	int64_t deadline = wend_deadline(SOON);
+
+	wend_mutex_lock(&mu);
+	CHECK_EQ(wend_cond_wait_dl(&cond, &mu, deadline), -ETIMEDOUT);
+	CHECK(wend_now() >= deadline);
+	CHECK(!wend_mutex_trylock(&mu));
+	CHECK_EQ(wend_cond_wait_dl(&cond, &mu, 0), -ETIMEDOUT);
+	start(fill_later, NULL);
+	while (!filled)
+		CHECK_EQ(wend_cond_wait_dl(&cond, &mu, wend_deadline(WEND_MINUTE)), 0);
+	CHECK(!wend_mutex_trylock(&mu));
+	wend_mutex_unlock(&mu);
+	all_over();
+}
+
+static void be_done_later(void *wg)
+{
+	wend_sleep(SOON);
+	wend_waitgroup_done(wg);
+}
+
+static void wait_too(void *wg)
+{
+	wend_waitgroup_wait(wg);
+	wend_waitgroup_done(&over);
+}
+
+CO_TEST(a_wait_for_a_group_times_out_and_leaves_the_others_waiting)
+{
+	wend_waitgroup wg = WEND_ZERO;
+	int64_t deadline = wend_deadline(SOON);
+
+	CHECK_EQ(wend_waitgroup_wait_dl(&wg, 0), 0);
+	wend_waitgroup_add(&wg, 1);
+	CHECK_EQ(wend_waitgroup_wait_dl(&wg, 0), -ETIMEDOUT);
+	for (int i = 0; i < 3; i++)
+		start(wait_too, &wg);
+	CHECK_EQ(wend_waitgroup_wait_dl(&wg, deadline), -ETIMEDOUT);
+	CHECK(wend_now() >= deadline);
+	CHECK_EQ(parked_count("sync.WaitGroup.Wait"), 3);
+	CHECK_EQ(wend_go(be_done_later, &wg), 0);
+	CHECK_EQ(wend_waitgroup_wait_dl(&wg, wend_deadline(WEND_MINUTE)), 0);
+	all_over();
+}
+
+static void *wait_on_a_thread(void *arg)
+{
+	wend_waitgroup *wg = arg;
+
+	CHECK_EQ(wend_waitgroup_wait_dl(wg, wend_deadline(SOON)), -ETIMEDOUT);
+	CHECK_EQ(wend_sem_acquire_dl(&sem, 3, wend_deadline(SOON)), -ETIMEDOUT);
+	wend_mutex_lock(&mu);
+	CHECK_EQ(wend_cond_wait_dl(&cond, &mu, wend_deadline(SOON)), -ETIMEDOUT);
+	wend_mutex_unlock(&mu);
+	wend_waitgroup_done(wg);
+	return NULL;
+}
+
+CO_TEST(a_foreign_thread_may_have_deadlines_everywhere)
+{
+	wend_waitgroup wg = WEND_ZERO;
+	pthread_t thread;
+
+	wend_waitgroup_add(&wg, 1);
+	CHECK_EQ(pthread_create(&thread, NULL, wait_on_a_thread, &wg), 0);
+	wend_waitgroup_wait(&wg);
+	pthread_join(thread, NULL);
 }

@@ -4,7 +4,10 @@
  * does (until_priv.h). Others who wait are served as if those who gave up had never come. */
 #include "base/clock.h"
 #include "model/threads.h"
+#include "wend/cond.h"
 #include "wend/select.h"
+#include "wend/sem.h"
+#include "wend/waitgroup.h"
 
 static wend_chan *c[2];
 
@@ -139,4 +142,132 @@ MODEL_TEST(a_select_ends_by_its_deadline_or_one_sender, .cover = 7, .weight = 2)
 	MODEL_CHECK_EQ(tried[0], i == 0);
 	MODEL_CHECK_EQ(tried[1], i == 1);
 	model_cover(i < 0 ? 2 : i);
+}
+
+/* ---- Semaphore ---------------------------------------------------------------------------------- */
+
+static wend_sem sem;
+static atm_u32 taken;
+static int rc;
+
+static void take_one(void *arg)
+{
+	wend_sem_acquire(&sem, 1);
+	atm_add_sc(&taken, 1);
+	wend_sem_release(&sem, 1);
+}
+
+/* One unit of two is out. Who wants two holds up who wants one until it gives up; nobody gives anything back. */
+MODEL_TEST(who_gives_up_a_semaphore_no_longer_holds_up_those_behind, .weight = 2)
+{
+	begin(3);
+	wend_sem_init(&sem, 2);
+	MODEL_CHECK(wend_sem_try_acquire(&sem, 1));
+	co_go(the_clock, NULL);
+	co_go(take_one, NULL);
+	MODEL_CHECK_EQ(wend_sem_acquire_dl(&sem, 2, soon()), -ETIMEDOUT);
+	atm_store_rel(&over, 1);
+	end();
+	MODEL_CHECK_EQ(atm_load_rlx(&taken), 1);
+	MODEL_CHECK(wend_sem_try_acquire(&sem, 1));
+}
+
+static void give_one(void *arg)
+{
+	wend_sem_release(&sem, 1);
+}
+
+/* Units are either the waiter's or still there. */
+MODEL_TEST(an_acquire_ends_by_its_deadline_or_a_release, .cover = 3, .weight = 2)
+{
+	begin(3);
+	wend_sem_init(&sem, 1);
+	MODEL_CHECK(wend_sem_try_acquire(&sem, 1));
+	co_go(the_clock, NULL);
+	co_go(give_one, NULL);
+	rc = wend_sem_acquire_dl(&sem, 1, soon());
+	atm_store_rel(&over, 1);
+	end();
+	MODEL_CHECK_EQ(wend_sem_try_acquire(&sem, 1), rc != 0);
+	model_cover(rc == 0);
+}
+
+/* ---- Condition ---------------------------------------------------------------------------------- */
+
+static wend_mutex mu;
+static wend_cond cond;
+static atm_u32 waiting;
+
+static void wait_in_time(void *arg)
+{
+	wend_mutex_lock(&mu);
+	atm_add_sc(&waiting, 1);
+	rc = wend_cond_wait_dl(&cond, &mu, soon());
+	wend_mutex_unlock(&mu);
+	atm_store_rel(&over, 1);
+}
+
+static void wait_for_ever(void *arg)
+{
+	wend_mutex_lock(&mu);
+	atm_add_sc(&waiting, 1);
+	wend_cond_wait(&cond, &mu);
+	wend_mutex_unlock(&mu);
+}
+
+/* A signal for one of two: if the one with the deadline gives up, the other has it. */
+MODEL_TEST(no_signal_is_lost_with_a_waiter_that_gives_up, .cover = 3, .weight = 3)
+{
+	begin(4);
+	mu = (wend_mutex)WEND_ZERO;
+	cond = (wend_cond)WEND_ZERO;
+	co_go(the_clock, NULL);
+	co_go(wait_in_time, NULL);
+	co_go(wait_for_ever, NULL);
+	while (atm_load_acq(&waiting) != 2)
+		atm_pause();
+	wend_mutex_lock(&mu);
+	wend_cond_signal(&cond);
+	wend_mutex_unlock(&mu);
+	while (!atm_load_acq(&over))
+		atm_pause();
+	if (rc == 0) {
+		wend_mutex_lock(&mu);
+		wend_cond_signal(&cond); /* the first was for the one with the deadline */
+		wend_mutex_unlock(&mu);
+	}
+	end();
+	model_cover(rc == 0);
+}
+
+/* ---- Wait group --------------------------------------------------------------------------------- */
+
+static wend_waitgroup wg;
+
+static void wait_to_the_end(void *arg)
+{
+	wend_waitgroup_wait(&wg);
+	MODEL_CHECK_EQ(atm_load_rlx(&taken), 1);
+}
+
+static void work_and_be_done(void *arg)
+{
+	atm_store_rlx(&taken, 1);
+	wend_waitgroup_done(&wg);
+}
+
+MODEL_TEST(a_wait_group_is_waited_for_to_the_end_or_the_deadline, .cover = 3, .weight = 3)
+{
+	begin(4);
+	wg = (wend_waitgroup)WEND_ZERO;
+	wend_waitgroup_add(&wg, 1);
+	co_go(the_clock, NULL);
+	co_go(work_and_be_done, NULL);
+	co_go(wait_to_the_end, NULL);
+	rc = wend_waitgroup_wait_dl(&wg, soon());
+	atm_store_rel(&over, 1);
+	if (rc == 0)
+		MODEL_CHECK_EQ(atm_load_rlx(&taken), 1);
+	end();
+	model_cover(rc == 0);
 }
