@@ -86,7 +86,7 @@ static bool stale_work(uint32_t *seen, uint32_t n)
 /* Time to get up, for whoever looks between two naps. */
 static bool called(const struct m *mp)
 {
-	return atm_load_acq(&mp->woken) || !running(); /* mutant: what wake_m has left is taken after another look */
+	return atm_load_rlx(&mp->woken) || !running(); /* rlx: wait_for_p takes what wake_m has left after another look */
 }
 
 /* Nobody has had anything to do for QUIET_NS, nor will for as long: time to give back memory, once. */
@@ -173,14 +173,14 @@ static void wait_for_p(struct m *mp)
 			atm_store_rlx(&mp->watching, 0);
 			stop_watch();
 			sched_heavy(); /* who relied on the watch (I3) is seen now */
-			if (up || atm_load_acq(&mp->woken)) {
+			if (up || atm_load_rlx(&mp->woken)) { /* rlx: as in called */
 				if (work_unwatched())
 					wake_one();
 				else
 					timers_unwatched();
 				if (up)
 					return;
-				break;
+				continue;
 			}
 			if (anybody_busy() || timers_earliest() != NEVER)
 				continue;
@@ -222,7 +222,9 @@ static void wait_for_p(struct m *mp)
 /* Until somebody hands over a P. mp stands on the list of sleeping M's. */
 void m_sleep(struct m *mp)
 {
-	atm_store_rel(&mp->in_rt, 0); /* rel R2: asleep it holds nothing, and has no P to be taken; mutant: for reclamation */
+	/* rel R2: asleep it holds nothing, and has no P to be taken. mutant: it came onto the list under sched.lock, which a
+	 * grace period takes before it looks */
+	atm_store_rel(&mp->in_rt, 0);
 	wait_for_p(mp);
 	border_refresh(mp);
 }

@@ -78,9 +78,9 @@ static size_t trim_batch(const struct batch *batch)
 	for (int i = 0; i < batch->n; i++) {
 		struct g *gp = batch->gp[i];
 
-		/* mutant: what T2 orders is stored in assembly, unwatched; the checker has no lists for ids to matter in */
+		/* mutant: what T2 orders is stored in assembly, unwatched */
 		if (atm_load_acq(&gp->state) == G_WAITING && /* acq T2 */
-			atm_load_acq(&gp->slot->id) == batch->id[i])
+			atm_load_rlx(&gp->slot->id) == batch->id[i]) /* rlx: by T2 that of whoever waits there */
 			bytes += trim_one(gp);
 	}
 	atm_store_rel(&sched.trimming, 0); /* rel: the madvise calls; pairs with wait_for_trim. mutant: as above */

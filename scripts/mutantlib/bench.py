@@ -13,6 +13,7 @@ import time
 from mutantlib.places import ROOT, TESTS, digest
 
 ROUNDS = [0.2, 0.8, 3, 12, 30]  # seconds for each case; what is easy to find is found in the first
+EXPLAINED = 2                   # rounds for one that is said to survive
 
 
 def output_of(*command):
@@ -46,8 +47,8 @@ def defined(files, kinds):
 
 
 class Bench:
-	def __init__(self, build, budget, explained_budget):
-		self.build, self.budget, self.explained_budget = os.path.abspath(build), budget, explained_budget
+	def __init__(self, build, budget):
+		self.build, self.budget = os.path.abspath(build), budget
 		self.compile, self.deps, self.programs, self.kills = {}, {}, {}, {}
 		with open(os.path.join(self.build, "compile_commands.json"), encoding="utf-8") as f:
 			for entry in json.load(f):
@@ -131,10 +132,9 @@ class Bench:
 	def run(self, mutant, hint=None):
 		"""(verdict, seconds, how, case): killed, survived, or error."""
 		start, built = time.time(), set()
-		limit = self.explained_budget if mutant.explanation() else self.budget
 		likely = [c for c in [mutant.case, hint] if c] + self.kills.setdefault(mutant.path, [])
 		with tempfile.TemporaryDirectory() as tmp:
-			for number, seconds in enumerate(ROUNDS):
+			for number, seconds in enumerate(ROUNDS[:EXPLAINED] if mutant.explanation else ROUNDS):
 				for test in TESTS[mutant.path]:
 					program = self.programs[test]
 					if test not in built:
@@ -145,7 +145,7 @@ class Bench:
 					# Without stores that may be late, orders make no difference: tso.c does not look at them.
 					env = self.environment(seconds, number + 1, "weak" if mutant.kind == "order" else None)
 					for case in sorted(program.cases, key=lambda c: likely.index(c) if c in likely else len(likely)):
-						left = limit - (time.time() - start)
+						left = self.budget - (time.time() - start)
 						if left <= 0:
 							return "survived", time.time() - start, "", None
 						try:

@@ -5,6 +5,8 @@
  * (model_await), so that only others can run their children. */
 #include "model/sched.h"
 
+#include "wend/time.h"
+
 static struct model_event ran, go_on;
 static int times[4];
 
@@ -159,4 +161,28 @@ static void a_p_is_handed_off(void)
 MODEL_TEST(a_p_that_is_handed_off_takes_what_lies_there, .timeouts = MODEL_NEVER)
 {
 	sched_run(a_p_is_handed_off, "maxprocs=2", 0);
+}
+
+/* ---- T3: a timer, and the watcher that lies down ---------------------------------------------------------- */
+
+#define MS 1000000
+
+static void short_sleep(void *arg)
+{
+	int64_t start = model_clock();
+
+	wend_sleep(3 * MS);
+	MODEL_CHECK(model_clock() < start + 4 * MS);
+}
+
+/* The main coroutine's timer is the later one: a watcher that does not learn of the other sleeps too long. */
+static void long_sleep(void)
+{
+	model_go(short_sleep, NULL);
+	wend_sleep(5 * MS);
+}
+
+MODEL_TEST(the_watcher_learns_of_an_earlier_timer)
+{
+	sched_run(long_sleep, "maxprocs=1", SCHED_TIMERS);
 }
