@@ -4,6 +4,9 @@
 #include "harness/child.h"
 #include "harness/test.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+
 #include <wend/go.h>
 
 #define EXAMPLE(name) WEND_BUILD_DIR "/examples/" name
@@ -385,6 +388,163 @@ TEST_LIMIT(barrier, 60)
 		CHILD_EXITED(&c, 0);
 		CHECK_EQ(c.err, "");
 		CHECK_EQ(c.out, UP UP UP UP DOWN DOWN DOWN DOWN DOWN);
+		child_free(&c);
+	}
+}
+
+/* Standard input of the children from now on: a pipe, whose other end is returned. */
+static int pipe_to_children(void)
+{
+	int ends[2];
+
+	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+	CHECK_EQ(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+	return ends[1];
+}
+
+TEST_LIMIT(countdown_finishes, 60)
+{
+	double start;
+
+	pipe_to_children();
+	for (int i = 0; i < 3; i++) {
+		struct child c;
+
+		start = test_now();
+		c = run(EXAMPLE("countdown"), "2", procs[i]);
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(c.out, "2\n1\nfinish\n");
+		CHECK_LE(1.999, test_now() - start);
+		CHECK_LE(test_now() - start, 15.0); /* on a busy machine */
+		child_free(&c);
+	}
+}
+
+/* Whatever the first byte is, and without one at the end of input. */
+TEST_LIMIT(countdown_is_aborted, 60)
+{
+	for (int i = 0; i < 6; i++) {
+		int writer = pipe_to_children();
+		struct child c;
+
+		if (i % 2)
+			CHECK_EQ(write(writer, "\nx", 2), 2);
+		else
+			close(writer);
+		c = run(EXAMPLE("countdown"), NULL, procs[i % 3]);
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_MSG(!strcmp(c.out, "10\nabort\n") || !strcmp(c.out, "abort\n"), "%s", c.out);
+		child_free(&c);
+		close(writer);
+	}
+}
+
+TEST_LIMIT(countdown_is_aborted_on_the_way, 60)
+{
+	int writer = pipe_to_children();
+	pid_t presser = fork();
+	struct child c;
+
+	if (presser == 0) {
+		TEST_SLEEP_MS(1500);
+		_exit(write(writer, "\n", 1) != 1);
+	}
+	c = run(EXAMPLE("countdown"), "60", "WEND_MAXPROCS=1");
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.err, "");
+	CHECK(strncmp(c.out, "60\n59\n", 6) == 0);
+	CHECK_EQ(c.out + c.out_len - 6, "abort\n");
+	CHECK_EQ(waitpid(presser, NULL, 0), presser);
+	child_free(&c);
+}
+
+TEST_LIMIT(deadlock_saved, 60)
+{
+	for (int i = 0; i < 9; i++) {
+		const char *argv[] = {EXAMPLE("deadlock"), "saved", "0.1", NULL};
+		const char *env[] = {procs[i % 3], NULL};
+		struct child c = child_exec(argv, procs[i % 3] ? env : NULL, 20);
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_MSG(!strcmp(c.out, "send to channel in main coroutine\nsub coroutine 1 over\nmain coroutine exit\n") ||
+					  !strcmp(c.out, "sub coroutine 1 over\nsend to channel in main coroutine\nmain coroutine exit\n"),
+				  "%s", c.out);
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(deadlock_dead, 60)
+{
+	for (int i = 0; i < 3; i++) {
+		const char *argv[] = {EXAMPLE("deadlock"), "dead", "0.1", NULL};
+		const char *env[] = {procs[i], NULL};
+		struct child c = child_exec(argv, procs[i] ? env : NULL, 20);
+
+		CHILD_EXITED(&c, 2);
+		CHECK_EQ(c.out, "sub coroutine 1 over\n");
+		CHECK(strncmp(c.err, "fatal error: all coroutines are asleep - deadlock!\n", 51) == 0);
+		CHECK_HAS(c.err, "[chan send");
+		CHECK_HAS(c.err, "examples/deadlock.c:");
+		child_free(&c);
+	}
+}
+
+/* In a second and a bit 120 jobs of 100 ms are done, ten at a time, and one line is printed on the way. */
+TEST_LIMIT(limiter, 60)
+{
+	for (int i = 0; i < 3; i++) {
+		struct child c = run(EXAMPLE("limiter"), "120", procs[i]);
+		long coroutines;
+		int n = 0;
+
+		CHILD_EXITED(&c, 0);
+		CHECK_EQ(c.err, "");
+		CHECK_EQ(sscanf(c.out, "coroutines: %ld\n%n", &coroutines, &n), 1);
+		CHECK(coroutines >= 2 && coroutines <= 13); /* the jobs, one that has just ended, the printer, main */
+		while (strncmp(c.out + n, "coroutines: ", 12) == 0) /* when the machine is slow */
+			n += (int)(strchr(c.out + n, '\n') + 1 - (c.out + n));
+		CHECK_EQ(c.out + n, "jobs: 120, most at once: 10\n");
+		child_free(&c);
+	}
+}
+
+TEST_LIMIT(limiter_with_fewer_jobs_than_places, 60)
+{
+	struct child c = run(EXAMPLE("limiter"), "3", NULL);
+
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.out, "jobs: 3, most at once: 3\n");
+	child_free(&c);
+}
+
+TEST_LIMIT(wrong_arguments_are_told, 60)
+{
+	static const char *const wrong[][4] = {
+		{EXAMPLE("countdown"), "0"},
+		{EXAMPLE("countdown"), "-1"},
+		{EXAMPLE("countdown"), "x"},
+		{EXAMPLE("countdown"), ""},
+		{EXAMPLE("countdown"), "3x"},
+		{EXAMPLE("countdown"), "3", "3"},
+		{EXAMPLE("deadlock")},
+		{EXAMPLE("deadlock"), "alive"},
+		{EXAMPLE("deadlock"), "saved", "-1"},
+		{EXAMPLE("deadlock"), "saved", "nan"},
+		{EXAMPLE("deadlock"), "dead", "1 s"},
+		{EXAMPLE("limiter"), "0"},
+		{EXAMPLE("limiter"), "ten"},
+		{EXAMPLE("limiter"), "1", "2"},
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct child c = child_exec(wrong[i], NULL, 20);
+
+		CHILD_EXITED(&c, 64);
+		CHECK_EQ(c.out, "");
+		CHECK_HAS(c.err, "usage: ");
 		child_free(&c);
 	}
 }
