@@ -13,7 +13,7 @@ import json
 import os
 import re
 
-from . import fingerprint, ladder, run, stats
+from . import fingerprint, run, stats
 
 RUN, MACHINE, INDEX = "wend-run-1", "wend-machine-1", "wend-index-1"
 LIMIT = 128 * 1024      # bytes of a run, which git keeps for ever; a short run has about half of that
@@ -448,9 +448,3 @@ def gbench(raw, every_round=False):
                         "cpu_time": d["cpu_ns"] if d.get("cpu_ns") is not None else d["ns_per_op"],
                         "time_unit": "ns"})
     return {"context": context, "benchmarks": out}
-
-
-def rung_titles(rows):
-    """{row: title} for charts of rows."""
-    return {name: title for (name, metric), title in ladder.titles(rows).items()
-            if metric == "ns_per_op"}

@@ -81,12 +81,22 @@ def scaling(view, pyplot):
 
 # ---- Latency -------------------------------------------------------------------------------------
 
+# title, curves: (what the caption calls it, row, system, dashed)
+def _pair(title, ours, theirs):
+    return title, (("wend", ours, "wend", False), ("thread", theirs, "thread", False))
+
+
 LATENCY = (
-    ("Hand over on one core", "handover/same_core", "thread/handover_same_core"),
-    ("Hand over between two cores", "handover/two_cores", "thread/handover_two_cores"),
-    ("A turn among four a CPU", "oversub/coroutines", "oversub/threads"),
-    ("The same on two P's", "oversub/coroutines_p2", "oversub/threads_p2"),
-    ("A light one beside a hog", "claims/hog", "claims/hog_thread"),
+    ("Requests over a channel, 40 a ms", (("open loop", "latency/open/0", "wend", False),
+                                          ("closed loop (dashed)", "latency/closed/0", "wend", True))),
+    ("The same, two P's", (("open loop", "latency/open_p2/0", "wend", False),)),
+    ("With a stall of 10 ms", (("open loop", "latency/open/10", "wend", False),
+                               ("closed loop (dashed)", "latency/closed/10", "wend", True))),
+    _pair("Hand over on one core", "handover/same_core", "thread/handover_same_core"),
+    _pair("Hand over between two cores", "handover/two_cores", "thread/handover_two_cores"),
+    _pair("A turn among four a CPU", "oversub/coroutines", "oversub/threads"),
+    _pair("A turn among four a CPU, two P's", "oversub/coroutines_p2", "oversub/threads_p2"),
+    _pair("A light one beside a hog", "claims/hog", "claims/hog_thread"),
 )
 
 
@@ -100,18 +110,18 @@ def _hist(view, name):
 def latency(view, pyplot):
     jitter = _hist(view, "machine/jitter")
     figures = []
-    for n, (title, ours, theirs) in enumerate(LATENCY):
-        curves = [(s, h, False) for s, h in (("wend", _hist(view, ours)), ("thread", _hist(view, theirs))) if h]
+    for n, (title, lines) in enumerate(LATENCY):
+        curves = [(system, _hist(view, name), "dash" if dashed else "solid") for _, name, system, dashed in lines
+                  if _hist(view, name)]
         if not curves:
             continue
         told = []
-        for system, name in (("wend", ours), ("thread", theirs)):
+        for label, name, _, _ in lines:
             p50, p99 = view.value(name, "lat.p50"), view.value(name, "lat.p99")
             if p50 is not None:
-                told.append("%s p50 %s%s" % (theme.SYSTEMS[system][0].replace("threads", "thread"), show(p50),
-                                             ", p99 %s" % show(p99) if p99 is not None else ""))
+                told.append("%s p50 %s%s" % (label, show(p50), ", p99 %s" % show(p99) if p99 is not None else ""))
         if jitter:
-            curves.append(("other", jitter, True))
+            curves.append(("other", jitter, "faint"))
         figures.append(_figure(title, "; ".join(told), plots.tails(pyplot, "la%d-" % n, curves)))
     if not figures:
         return ""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The page: one file, no script, no network, nothing of today's date that is not in the data."""
 import json
+import os
 import re
 
-from benchlib import store
+from benchlib import fingerprint
 
 from . import curves, gate_view, machine_box, plots, rungs, theme, verdicts
 from .view import esc, plural, section
@@ -72,7 +73,7 @@ def build(view):
     nav = "".join('<a href="#%s">%s</a>' % (a, t) for a, t in NAV if 'id="%s"' % a in body)
     ran = sum(r.status == "ok" for r in view.rows.values())
     meta = "%s. %s, %d rounds or fewer, %.0f s of measuring, started %s UTC, commit %s." % (
-        esc(machine_box.fingerprint.title(rec["hard"])), plural(ran, "row"), rec["rounds"], rec["seconds"],
+        esc(fingerprint.title(rec["hard"])), plural(ran, "row"), rec["rounds"], rec["seconds"],
         esc(rec["started"][:16].replace("T", " ")), esc(rec["commit"] or "unknown"))
     if rec["interrupted"]:
         meta += " <b>Interrupted: fewer rounds than planned.</b>"
@@ -93,4 +94,4 @@ def build(view):
 def write(path, text):
     with open(path + ".new", "w", encoding="utf-8") as f:
         f.write(text)
-    store.os.replace(path + ".new", path)
+    os.replace(path + ".new", path)

@@ -188,14 +188,14 @@ def beyond(histogram):
 
 
 def tails(pyplot, name, curves):
-    """How many waited longer than that. curves: [(system, histogram, dashed)]."""
+    """How many waited longer than that. curves: [(system, histogram, solid, dash or faint)]."""
     figure, ax = axes(pyplot, 230)
     low, high, floor = 1e18, 1, 1.0
-    for system, histogram, dashed in curves:
+    for system, histogram, style in curves:
         points = beyond(histogram)
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        ax.step(xs, ys, where="post", color=FAINT if dashed else COLOUR[system],
-                linewidth=1.3 if dashed else 2, dashes=(3, 2) if dashed else (None, None))
+        ax.step(xs, ys, where="post", color=FAINT if style == "faint" else COLOUR[system],
+                linewidth=1.3 if style == "faint" else 2, dashes=(None, None) if style == "solid" else (3, 2))
         low, high = min(low, xs[0]), max(high, xs[-1])
         # Fewer than ten samples make no share.
         enough = 10 / sum(n for _, n in histogram)

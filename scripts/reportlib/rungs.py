@@ -2,10 +2,10 @@
 """The cost ladder: in one picture, then rung by rung with every peer; and each peer over all rungs."""
 import math
 
-from benchlib import ladder, report
+from benchlib import ladder, report, stats
 
 from . import strip, theme
-from .view import chip, digits, esc, figure, units, plural, section, show, system_name
+from .view import digits, esc, figure, units, plural, section, show, system_name
 
 # The rungs of the picture, by the row of the coroutine's side.
 PICTURE = ("switch/inline_cross", "once/done", "counter/add_shared", "mutex/alone", "map/hit/1000", "yield/2",
@@ -28,8 +28,8 @@ def _marks(view, rung, axis):
         values = list(row.values(metric).values()) if row else []
         if not values:
             continue
-        value = report.stats.median(values) * factor
-        ci = report.stats.interval(values)
+        value = stats.median(values) * factor
+        ci = stats.interval(values)
         ci = tuple(x * factor for x in ci) if ci else None
         if value > 0:
             found.append((system, value, ci, label))

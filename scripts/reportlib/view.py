@@ -4,7 +4,7 @@ it, the last comparison of two builds; and how numbers are written."""
 import html
 import re
 
-from benchlib import ladder, report, store
+from benchlib import ladder, report, stats, store
 
 from . import theme
 
@@ -28,7 +28,7 @@ class View:
     def value(self, name, metric="ns_per_op"):
         row = self.row(name)
         values = list(row.values(metric).values()) if row else []
-        return store.stats.median(values)
+        return stats.median(values)
 
     def ratio(self, top, bottom, metric="ns_per_op", bottom_metric=None):
         return ladder.ratio(self.row(top), self.row(bottom), metric, bottom_metric)

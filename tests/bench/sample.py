@@ -76,7 +76,7 @@ def fill(row, kind):
                 else COUNTERS
             d["counters"] = {k: v * (1 if k == "created" else rng.uniform(0.99, 1.01))
                              for k, v in wanted.items()}
-        if any(w in row.name for w in ("handover", "oversub", "hog", "jitter")):
+        if any(w in row.name for w in ("handover", "oversub", "hog", "jitter", "latency")):
             hist, samples = histogram(rng, base * 20)
             d["lat"] = {"n": len(samples), "mean": sum(samples) / len(samples), "hist": hist,
                         "max": int(samples[-1])}
@@ -89,7 +89,8 @@ def fill(row, kind):
 def rows():
     out = {}
     names = sorted({n.replace("/*", "/100000") for n in ladder.all_rows({})} |
-                   {"machine/clock", "machine/jitter", "machine/syscall", "extra/of_no_rung", "builtin/switch/inline_cross"})
+                   {"machine/clock", "machine/jitter", "machine/syscall", "extra/of_no_rung", "builtin/switch/inline_cross", "latency/open/0",
+                    "latency/closed/0"})
     for name in names:
         kind = name.split("/")[0]
         where = "two-cpus" if "_p2" in name or "two_cores" in name else "same-cpu"

@@ -17,7 +17,7 @@ import xml.etree.ElementTree as tree
 from common import ROOT
 import browser
 import sample
-from benchlib import debian, fingerprint, ladder, store
+from benchlib import debian, fingerprint, ladder, stats, store
 
 debian.need("matplotlib")
 from reportlib import curves, digest, gate_view, machine_box, page, plots, rungs, strip, theme, view  # noqa: E402
@@ -154,7 +154,7 @@ class Page(unittest.TestCase):
 
     def test_figures_of_the_run_are_told(self):
         rows = store.rows_of(REC)
-        value = store.stats.median(list(rows["yield/2"].values().values()))
+        value = stats.median(list(rows["yield/2"].values().values()))
         for text in ("<b>%s</b>" % view.show(value), "Go", "libck", "TBB", "nsync", "liburcu", "threads",
                      "needs two CPUs, one is allowed here"):
             self.assertGreater(PAGE.count(text), 0, text)
