@@ -6,7 +6,7 @@ Blocks are comparisons of a build with itself, trials comparisons with a fault o
 `make bench-check` is made of, and counted, never resampled: each stands for itself."""
 import os
 
-from . import compare, fingerprint, gate, store
+from . import compare, fingerprint, gate, record, store
 
 SCHEMA = "wend-calibration-1"
 ENOUGH = 30  # comparisons of a build with itself before they may raise a floor
@@ -36,7 +36,7 @@ def save(results, name, kind, data, facts, build):
     data["summary"] = (summary_of_blocks if kind == "aa" else summary_of_trials)(data[entries(kind)])
     path = path_of(results, name, kind)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    store.write(path, store.trimmed(data))
+    store.write(path, record.trimmed(data))
     return path
 
 

@@ -3,7 +3,7 @@
 beginning; the page sets as many side by side as fit."""
 import re
 
-from benchlib import fingerprint, ladder, stats, store
+from benchlib import fingerprint, ladder, record, stats
 
 from . import plots, strip, theme
 from .view import digits, esc, section, show
@@ -180,7 +180,7 @@ def trend(view, pyplot):
     if len(view.history) < 2:
         return ""
     figures = []
-    rows = [store.rows_of(r) for r in view.history]
+    rows = [record.rows_of(r) for r in view.history]
     for n, name in enumerate(TREND):
         points, builds = [], []
         for rec, every in zip(view.history, rows):

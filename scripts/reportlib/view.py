@@ -4,7 +4,7 @@ it, the last comparison of two builds; and how numbers are written."""
 import html
 import re
 
-from benchlib import ladder, report, stats, store
+from benchlib import ladder, record, report, stats
 
 from . import theme
 
@@ -13,7 +13,7 @@ class View:
     def __init__(self, rec, history=(), calibration=None, check=None):
         """history: records of the same machine, oldest first; check: what scripts/bench-check wrote."""
         self.rec, self.check = rec, check
-        self.rows = store.rows_of(rec)
+        self.rows = record.rows_of(rec)
         self.history = [r for r in history if r["started"] < rec["started"]] + [rec]
         self.calibration = calibration or {}
         self.sections, self.others, self.absent = ladder.layout(self.rows)

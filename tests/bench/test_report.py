@@ -17,14 +17,14 @@ import xml.etree.ElementTree as tree
 from common import ROOT
 import browser
 import sample
-from benchlib import debian, fingerprint, ladder, stats, store
+from benchlib import debian, fingerprint, ladder, record, stats, store
 
 debian.need("matplotlib")
 from reportlib import curves, digest, gate_view, machine_box, page, plots, rungs, strip, theme, view  # noqa: E402
 
 SCRIPT = os.path.join(ROOT, "scripts", "report")
-REC = store.record(sample.raw())
-EARLIER = [store.record(sample.raw(1.0 + 0.1 * n, "2026-01-01T0%d:04:05+00:00" % n, "%07d" % n,
+REC = record.of(sample.raw())
+EARLIER = [record.of(sample.raw(1.0 + 0.1 * n, "2026-01-01T0%d:04:05+00:00" % n, "%07d" % n,
                                    **({"compiler": "GNU 11"} if n == 0 else {})))
            for n in range(3)]
 
@@ -144,7 +144,7 @@ class Page(unittest.TestCase):
 
     def test_text_of_others_is_no_markup(self):
         raw = sample.raw(cpu="<script>alert(1)</script> & Co")
-        text = page.build(view.View(store.record(raw)))
+        text = page.build(view.View(record.of(raw)))
         self.assertEqual(text.count("<script>alert"), 0)
         self.assertEqual(Parsed(text).wrong, [])
         self.assertGreater(PAGE.count("a note &lt;of&gt; it"), 0)
@@ -153,7 +153,7 @@ class Page(unittest.TestCase):
         self.assertTrue(page.build(whole()) == PAGE)
 
     def test_figures_of_the_run_are_told(self):
-        rows = store.rows_of(REC)
+        rows = record.rows_of(REC)
         value = stats.median(list(rows["yield/2"].values().values()))
         for text in ("<b>%s</b>" % view.show(value), "Go", "libck", "TBB", "nsync", "liburcu", "threads",
                      "needs two CPUs, one is allowed here"):

@@ -11,7 +11,7 @@ import unittest
 
 from common import ROOT
 import sample
-from benchlib import claims, debian, fingerprint, ladder, machine, stats, store  # noqa: E402
+from benchlib import claims, debian, fingerprint, ladder, machine, record, stats, store  # noqa: E402
 
 debian.need("jsonschema")
 RESULTS = os.path.join(ROOT, "results")
@@ -105,11 +105,11 @@ class Fingerprints(unittest.TestCase):
 
 
 class Records(unittest.TestCase):
-    rec = store.record(RAW)
+    rec = record.of(RAW)
 
     def test_a_record_reads_like_the_run(self):
         """Ladder and claims see the same figures in the record as in the run itself."""
-        measured, stored = sample.rows(), store.rows_of(self.rec)
+        measured, stored = sample.rows(), record.rows_of(self.rec)
         self.assertEqual(sorted(measured), sorted(stored))
         for name, row in measured.items():
             if row.status != "ok":
@@ -125,14 +125,14 @@ class Records(unittest.TestCase):
         self.assertAlmostEqual(a[1][1] / b[1][1], 1, delta=2e-3)
 
     def test_counters_and_quantiles_are_medians(self):
-        row = store.rows_of(self.rec)["claims/stack_coroutine"]
+        row = record.rows_of(self.rec)["claims/stack_coroutine"]
         value = claims.evaluate("[claims/stack_coroutine].counters.rss_bytes_each",
-                                store.rows_of(self.rec), {})
+                                record.rows_of(self.rec), {})
         self.assertAlmostEqual(value[0], 4120, delta=50)
         self.assertEqual(list(row.values("counters.none")), [])
 
     def test_histograms_of_all_rounds_are_added_up(self):
-        lat = store.rows_of(self.rec)["machine/jitter"].data["lat"]
+        lat = record.rows_of(self.rec)["machine/jitter"].data["lat"]
         self.assertEqual(sum(n for _, n in lat["hist"]), lat["n"])
         self.assertEqual(lat["n"], 5 * 2000)
         self.assertEqual([v for v, _ in lat["hist"]], sorted({v for v, _ in lat["hist"]}))
@@ -145,10 +145,10 @@ class Records(unittest.TestCase):
         self.assertEqual(len(on_a_line), len(self.rec["rows"]))
 
     def test_rounding(self):
-        self.assertEqual(store.rounded(123456.789), 123500)
-        self.assertEqual(store.rounded(0.00123456), 0.001235)
-        self.assertEqual(store.rounded(3), 3)
-        self.assertIsNone(store.rounded(None))
+        self.assertEqual(record.rounded(123456.789), 123500)
+        self.assertEqual(record.rounded(0.00123456), 0.001235)
+        self.assertEqual(record.rounded(3), 3)
+        self.assertIsNone(record.rounded(None))
 
 
 class Saving(Folder):
@@ -177,7 +177,7 @@ class Saving(Folder):
     def test_runs_of_one_machine_are_a_series_and_machines_are_apart(self):
         for raw in (sample.raw(1.1, "2026-01-03T03:04:05+00:00", "bbbbbbb"), RAW,
                     sample.raw(cpu="another")):
-            store.save(self.results, store.record(raw))
+            store.save(self.results, record.of(raw))
         store.reindex(self.results)
         index = json.loads(self.tree()["index.json"])
         self.assertEqual(sorted(len(m["runs"]) for m in index["machines"]), [1, 2])
@@ -201,17 +201,17 @@ class Saving(Folder):
                  (lambda r: r["build"].pop("topology"), "topology"),
                  (lambda r: r["machine"].pop("cpu_ids"), "another version measured it"))
         for change, text in cases:
-            with self.assertRaisesRegex(store.Unfit, text):
-                store.save(self.results, store.record(changed(change)))
+            with self.assertRaisesRegex(record.Unfit, text):
+                store.save(self.results, record.of(changed(change)))
         p = self.save(changed(cases[0][0]))
         self.assertEqual(p.returncode, 2)
         self.assertIn("this run cannot be kept: it was interrupted", p.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.results, "machines")))
 
     def test_a_record_that_is_too_big_is_refused(self):
-        rec = store.record(RAW)
+        rec = record.of(RAW)
         rec["rows"] *= 4
-        with self.assertRaisesRegex(store.Unfit, "more than 131072"):
+        with self.assertRaisesRegex(record.Unfit, "more than 131072"):
             store.save(self.results, rec)
 
     def test_without_a_run_the_command_is_named(self):
@@ -225,7 +225,7 @@ class Checking(Folder):
 
     def setUp(self):
         super().setUp()
-        store.save(self.results, store.record(RAW))
+        store.save(self.results, record.of(RAW))
         store.reindex(self.results)
         self.fp = store.fingerprints(self.results)[0]
         self.folder = store.folder_of(self.results, self.fp)
@@ -328,7 +328,7 @@ class GoogleBenchmark(unittest.TestCase):
     def test_medians_for_github_action_benchmark(self):
         """It reads context.date, and of each entry name, real_time, time_unit, cpu_time, iterations
         and threads; an entry per row, or it would chart rounds as benchmarks."""
-        g = store.gbench(RAW)
+        g = record.gbench(RAW)
         self.assertIn("date", g["context"])
         names = [b["name"] for b in g["benchmarks"]]
         self.assertEqual(len(names), len(set(names)))
@@ -345,7 +345,7 @@ class GoogleBenchmark(unittest.TestCase):
     def test_rounds_for_compare_py(self):
         """compare.py pairs entries of one name by name and unit, leaves out those without run_type
         iteration, and needs nine repetitions for its test; each needs a place in its family."""
-        g = store.gbench(RAW, every_round=True)
+        g = record.gbench(RAW, every_round=True)
         mine = [b for b in g["benchmarks"] if b["name"] == "yield/2"]
         self.assertEqual([b["repetition_index"] for b in mine], list(range(5)))
         for b in g["benchmarks"]:
@@ -361,7 +361,7 @@ class GoogleBenchmark(unittest.TestCase):
             paths = [os.path.join(tmp, name) for name in ("base.json", "head.json")]
             for path, raw in zip(paths, (RAW, sample.raw(1.5))):
                 with open(path, "w", encoding="utf-8") as f:
-                    json.dump(store.gbench(raw, every_round=True), f)
+                    json.dump(record.gbench(raw, every_round=True), f)
             p = subprocess.run(["/usr/bin/python3", COMPARE, "--no-color", "benchmarks", *paths],
                                capture_output=True, text=True, timeout=100, check=False)
         self.assertEqual(p.returncode, 0, p.stderr)
@@ -377,7 +377,7 @@ class GoogleBenchmark(unittest.TestCase):
                 json.dump(RAW, f)
             p = subprocess.run([sys.executable, "-B", SCRIPT, "gbench", "--rounds", path], capture_output=True,
                                text=True, timeout=50, check=True)
-        self.assertEqual(json.loads(p.stdout), json.loads(json.dumps(store.gbench(RAW, every_round=True))))
+        self.assertEqual(json.loads(p.stdout), json.loads(json.dumps(record.gbench(RAW, every_round=True))))
 
 
 if __name__ == "__main__":
