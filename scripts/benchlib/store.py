@@ -137,7 +137,8 @@ def reindex(results):
         path = os.path.join(folder_of(results, fp), "machine.json")
         if found and write(path, machine(found[-1][1])):
             changed.append(path)
-        known = [r["hard"] for _, r in found[-1:]] or [c["machine"]["hard"] for c in calibrations(results, fp).values()]
+        known = [r["hard"] for _, r in found[-1:]] + [
+            c["machine"]["hard"] for c in calibrations(results, fp).values()]
         machines.append({"fingerprint": fp, "title": fingerprint.title(known[0]) if known else None,
                          "runs": [{"file": f, "started": r["started"], "commit": r["commit"],
                                    "full": r["settings"]["full"]} for f, r in found],

@@ -126,8 +126,9 @@ def latency(view, pyplot):
     if not figures:
         return ""
     return section("latency", "Latency",
-                   "Which share of waits took longer than the time below, all rounds together. The dashed grey line is "
-                   "the machine's own: how late a thread that only spins is for what is due every 10 \u00b5s. "
+                   "Which share of waits took longer than the time below, all rounds together. The dashed "
+                   "grey line is the machine's own: how late a thread that only spins is for what is due every "
+                   "10 \u00b5s. "
                    "Where it lies to the right of a curve, the tail is the machine's. A share is shown "
                    "from ten samples on.",
                    strip.legend({"wend", "thread"}) + _grid(figures))
@@ -151,11 +152,13 @@ def memory(view, pyplot):
     bars(0, "A parked one, resident", "many of them at once, bytes each",
          (("coroutine", "wend", "create/parked/*", each), ("Go", "go", "go/create_parked/*", each),
           ("thread", "thread", "thread/create_parked/*", each)), strip.size)
-    bars(1, "Taken from the machine for it", "free memory before and with them, page tables and kernel's part included",
+    bars(1, "Taken from the machine for it",
+         "free memory before and with them, page tables and kernel's part included",
          (("coroutine", "wend", "create/parked/*", "counters.machine_bytes_each"),
           ("Go", "go", "go/create_parked/*", "counters.machine_bytes_each"),
           ("thread", "thread", "thread/create_parked/*", "counters.machine_bytes_each")), strip.size)
-    bars(2, "How many there can be", "coroutines that existed at once, threads that the limits leave room for; logarithmic",
+    bars(2, "How many there can be",
+         "coroutines that existed at once, threads that the limits leave room for; logarithmic",
          (("coroutines", "wend", "claims/create_many/*", "counters.created"),
           ("threads", "thread", "claims/create_many_threads/*", "counters.room")),
          lambda v: "{:,.0f}".format(v), True)
@@ -196,7 +199,8 @@ def trend(view, pyplot):
         figures.append(_figure(title, "%s now, %s at first" % (show(points[-1][1]), show(points[0][1])),
                                plots.trend(pyplot, "tr%d-" % n, points, breaks)))
     return section("trend", "Trend",
-                   "%d runs that were kept for this machine, oldest first, from zero. The band is the 95 %% interval. Runs of "
-                   "different days differ by more than most changes do: this shows direction and is no verdict. "
+                   "%d runs that were kept for this machine, oldest first, from zero. The band is the 95 %% "
+                   "interval. Runs of different days differ by more than most changes do: this shows "
+                   "direction and is no verdict. "
                    "A dashed line stands where compiler or flags changed." % len(view.history),
                    _grid(figures)) if figures else ""

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Base against head, from what scripts/bench-check wrote, and how good that gate is on this machine."""
-import re
-
 from benchlib import report
 
 from . import strip
-from .view import chip, esc, plural, section
+from .view import bullets, chip, esc, folded, plural, section, table
 
 KIND = {"PASS": ("good", "Pass"), "FAIL": ("bad", "Fail"), "INCONCLUSIVE": ("open", "Inconclusive"),
         "REFUSED": ("none", "Refused")}
@@ -62,10 +60,12 @@ def _line(row, at, ticks):
         under.insert(0, row["why"])
     if row.get("accepted"):
         under.append("accepted: " + "; ".join(dict.fromkeys(a["text"] for a in row["accepted"])))
-    return ('<div class="rung gate"><span class="name">%s</span><svg class="strip" role="img" aria-label="%s">%s</svg>'
+    below = '<div class="under">%s</div>' % "".join('<i class="wrap">%s</i>' % esc(u) for u in under) if under else ""
+    name = esc(row["name"])
+    return ('<div class="rung gate"><span class="name">%s</span>'
+            '<svg class="strip" role="img" aria-label="%s">%s</svg>'
             '<span class="n">%s</span><span class="r">%s</span>%s</div>' % (
-                esc(row["name"]), esc(row["name"]), svg, esc(text), chip(kind, word),
-                '<div class="under">%s</div>' % "".join('<i class="wrap">%s</i>' % esc(u) for u in under) if under else ""))
+                name, name, svg, esc(text), chip(kind, word), below))
 
 
 def _rev(side):
@@ -80,11 +80,9 @@ def check(view):
     head = '<p>%s</p><dl class="facts"><dt>head</dt><dd>%s</dd><dt>base</dt><dd>%s</dd></dl>' % (
         chip(kind, word), esc(_rev(c["head"])), esc(_rev(c["base"])))
     if c["refused"]:
-        keys = "".join("<tr><td>%s</td><td>%s</td><td>%s</td></tr>" % (
-            esc(k["key"]), esc(k["base"]), esc(k["head"])) for k in c["refused"])
+        keys = [(esc(k["key"]), esc(k["base"]), esc(k["head"])) for k in c["refused"]]
         return section("check", "Base against head", "The two are not alike, so no figure is judged.",
-                       head + "<table><thead><tr><th>differs</th><th>base</th><th>head</th></tr></thead>"
-                       "<tbody>%s</tbody></table>" % keys)
+                       head + table(("differs", "base", "head"), keys))
     rows = sorted(c["rows"], key=lambda r: (ORDER.index(r["verdict"]) if r["verdict"] in ORDER else 3,
                                             -abs((_measure_of(r) or {"change": 0})["change"])))
     changes = [v for r in rows for m in [_measure_of(r)] if m
@@ -94,8 +92,8 @@ def check(view):
     step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.5) if (hi - lo) / s <= 7)
     ticks = [k * step for k in range(int(lo / step) - 1, int(hi / step) + 2) if lo <= k * step <= hi]
     axis = '<svg class="axis" role="img" aria-label="axis">%s</svg>' % "".join(
-        '<text x="%.2f%%" y="11" text-anchor="middle">%s</text>' % (at(t), "0" if abs(t) < 1e-9 else "%+.0f %%" % (100 * t))
-        for t in ticks)
+        '<text x="%.2f%%" y="11" text-anchor="middle">%s</text>' % (
+            at(t), "0" if abs(t) < 1e-9 else "%+.0f %%" % (100 * t)) for t in ticks)
     top = ('<div class="rung gate top"><span class="name"></span>%s<span class="n">CPU time [99 %%]</span>'
            '<span class="r"></span></div>' % axis)
     shown = [r for r in rows if r["verdict"] != "PASS" or r["flags"]]
@@ -104,28 +102,21 @@ def check(view):
     if shown:
         body += top + "".join(_line(r, at, ticks) for r in shown)
     if calm:
-        body += '<details class="group"><summary>%s without a change worth the name</summary>%s</details>' % (
-            plural(len(calm), "row"), top + "".join(_line(r, at, ticks) for r in calm))
+        body += folded("%s without a change worth the name" % plural(len(calm), "row"),
+                       top + "".join(_line(r, at, ticks) for r in calm), group=True)
     for key, title in (("new_rows", "New rows"), ("removed_rows", "Rows that are gone")):
         if c[key]:
             body += '<p class="note">%s: %s.</p>' % (title, esc(", ".join(c[key])))
     notes = [n for n in c["notes"] if n not in view.rec["warnings"]]
     if notes:
-        body += '<ul class="plain">%s</ul>' % "".join("<li>%s</li>" % esc(n) for n in notes)
+        body += bullets(esc(n) for n in notes)
     return section("check", "Base against head",
                    "Both builds alive at once, taking turns of a few milliseconds. A mark is the change of the "
-                   "median, with its 99 % interval; the shaded band is what is too small to be called a change.", body)
+                   "median, with its 99 % interval; the shaded band is what is too small to be called a "
+                   "change.", body)
 
 
 CLASSES = {"one": "on one P", "two": "on two P's"}
-
-
-def _table(title, note, head, lines):
-    # On a narrow page the head is gone, and each cell tells its own.
-    for i, h in enumerate(head[1:], 1):
-        lines = re.sub(r"(<tr>(?:<td[^>]*>.*?</td>){%d}<td class=\"n\")>" % i, r'\1 data-h="%s">' % h, lines)
-    return '<h3>%s</h3><p class="note">%s</p><table class="stack"><thead><tr>%s</tr></thead><tbody>%s</tbody></table>' % (
-        title, note, "".join('<th%s>%s</th>' % (' class="n"' if i else "", h) for i, h in enumerate(head)), lines)
 
 
 def calibration(view):
@@ -135,23 +126,19 @@ def calibration(view):
         return ""
     body = ""
     if aa and aa["summary"]:
-        lines = "".join(
-            '<tr><td>%s</td><td class="n">%d</td><td class="n">%d</td><td class="n">%d</td><td class="n">%d</td>'
-            '<td class="n">%.1f %%</td></tr>' % (CLASSES.get(s["class"], esc(s["class"])), s["blocks"], s["undecided"],
-                                                 s["alarms"], s["confirmed"], 100 * s["rate_at_most"])
-            for s in aa["summary"])
-        body += _table("False alarms", "One build compared with itself. An alarm counts when a second, independent "
-                       "series confirms it. At most: what the true rate stays below with 95 % certainty.",
-                       ("rows", "comparisons", "undecided", "first series", "false alarms", "at most"), lines)
+        lines = [(CLASSES.get(s["class"], esc(s["class"])), s["blocks"], s["undecided"], s["alarms"], s["confirmed"],
+                  "%.1f %%" % (100 * s["rate_at_most"])) for s in aa["summary"]]
+        body += ('<h3>False alarms</h3><p class="note">One build compared with itself. An alarm counts when a '
+                 "second, independent series confirms it. At most: what the true rate stays below with 95 % certainty.</p>")
+        body += table(("rows", "comparisons", "undecided", "first series", "false alarms", "at most"), lines)
     if power and power["summary"]:
-        lines = "".join(
-            '<tr><td>%s, %s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%d of %d</td><td class="n">%.0f %%</td></tr>' % (
-                esc(s["row"]), esc(s["injected"]), esc(s["metric"]),
-                _percent(s["change"]) if s["metric"] in TIMES else "%+.3g" % s["change"], s["found"], s["trials"],
-                100 * s["rate_at_least"]) for s in power["summary"])
-        body += _table("What it finds", "Faults of known size, really built in, and the measure that should show them. "
-                       "At least: what the true rate stays above with 95 % certainty.",
-                       ("row and fault", "by", "measured", "found", "at least"), lines)
+        lines = [("%s, %s" % (esc(s["row"]), esc(s["injected"])), esc(s["metric"]),
+                  _percent(s["change"]) if s["metric"] in TIMES else "%+.3g" % s["change"],
+                  "%d of %d" % (s["found"], s["trials"]), "%.0f %%" % (100 * s["rate_at_least"]))
+                 for s in power["summary"]]
+        body += ('<h3>What it finds</h3><p class="note">Faults of known size, really built in, and the measure that '
+                 "should show them. At least: what the true rate stays above with 95 % certainty.</p>")
+        body += table(("row and fault", "by", "measured", "found", "at least"), lines)
     if not body:
         return ""
     return section("gate", "How good the gate is here",

@@ -4,7 +4,7 @@ import re
 
 from benchlib import fingerprint, store
 
-from .view import esc, section, show
+from .view import bullets, esc, folded, section, show
 
 MOST = 8  # siblings drawn; of more, the first ones and how many are left
 
@@ -88,12 +88,10 @@ def box(view):
         right = ('<div class="card"><h3 style="margin-top:0">The floor it sets</h3>'
                   '<p class="note">Nothing measured here can be better than this.</p>'
                   '<table><tbody>%s</tbody></table></div>' % floor)
-    notes = "".join("<li>%s</li>" % esc(w[0].upper() + w[1:] + ".") for w in rec["warnings"])
-    missing = "".join("<li>%s</li>" % esc(w) for w in rec["missing"])
     body = '<div class="split"><div><div class="card">%s</div>%s</div><div>%s</div></div>' % (
         facts, left, right)
-    if notes:
-        body += "<h3>To be wary of</h3><ul class=\"plain\">%s</ul>" % notes
-    if missing:
-        body += "<details><summary>What this run did without</summary><ul class=\"plain\">%s</ul></details>" % missing
+    if rec["warnings"]:
+        body += "<h3>To be wary of</h3>" + bullets(esc(w[0].upper() + w[1:] + ".") for w in rec["warnings"])
+    if rec["missing"]:
+        body += folded("What this run did without", bullets(esc(w) for w in rec["missing"]))
     return section("machine", "Machine", esc(fingerprint.title(hard)) + ".", body)

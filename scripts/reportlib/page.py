@@ -7,7 +7,7 @@ import re
 from benchlib import fingerprint
 
 from . import curves, gate_view, machine_box, plots, rungs, theme, verdicts
-from .view import esc, plural, section
+from .view import bullets, esc, folded, plural, section
 
 METHOD = (
     "A <b>round</b> runs each row once, in random order, each in a fresh process. The round is what is repeated: "
@@ -32,10 +32,11 @@ def method(view):
     settings = view.rec["settings"]
     how = "make bench" + (" BENCH=full" if settings["full"] else "") + (
         " PROCS=%d" % settings["procs"] if settings["procs"] else "")
-    body = '<div class="split"><div><ul class="plain" style="margin-top:0">%s</ul></div><div><h3 style="margin-top:0">What it cannot tell</h3>' \
-        '<ul class="plain">%s</ul></div></div><h3>Reproduce it</h3><pre>git checkout %s\n%s\nmake report</pre>' % (
-            "".join("<li>%s</li>" % m for m in METHOD), "".join("<li>%s</li>" % esc(b) for b in BLIND),
-            esc(re.sub(r"-dirty$", "", view.rec["commit"] or "HEAD")), how)
+    body = ('<div class="split"><div><h3>How it is measured</h3>%s</div>'
+            '<div><h3>What it cannot tell</h3>%s</div></div>') % (
+        bullets(METHOD), bullets(esc(b) for b in BLIND))
+    body += "<h3>Reproduce it</h3><pre>git checkout %s\n%s\nmake report</pre>" % (
+        esc(re.sub(r"-dirty$", "", view.rec["commit"] or "HEAD")), how)
     return section("method", "Method and blind spots", "", body)
 
 
@@ -48,16 +49,16 @@ def every_row(view):
             reasons.setdefault((key, row.reason or "the time was over"), []).append(row.name)
     if not reasons:
         return ""
-    lines = "".join("<li>%s (%s): %s</li>" % (esc(k[0].upper() + k[1:]), esc(why), esc(", ".join(names)))
-                    for (k, why), names in sorted(reasons.items()))
+    lines = ("%s (%s): %s" % (esc(k[0].upper() + k[1:]), esc(why), esc(", ".join(names)))
+             for (k, why), names in sorted(reasons.items()))
     total = sum(len(n) for n in reasons.values())
-    return '<details class="group"><summary>%s without a figure</summary><ul class="plain">%s</ul></details>' % (
-        plural(total, "row"), lines)
+    return folded("%s without a figure" % plural(total, "row"), bullets(lines), group=True)
 
 
-NAV = (("claims", "Claims"), ("check", "Base against head"), ("machine", "Machine"), ("ladder", "Cost ladder"),
-       ("peers", "Peers"), ("scaling", "Throughput"), ("latency", "Latency"), ("memory", "Memory"), ("bars", "Bars"),
-       ("trend", "Trend"), ("gate", "Gate"), ("method", "Method"))
+NAV = (("claims", "Claims"), ("check", "Base against head"), ("machine", "Machine"),
+       ("ladder", "Cost ladder"), ("peers", "Peers"), ("scaling", "Throughput"),
+       ("latency", "Latency"), ("memory", "Memory"), ("bars", "Bars"), ("trend", "Trend"),
+       ("gate", "Gate"), ("method", "Method"))
 
 
 def build(view):
@@ -78,17 +79,26 @@ def build(view):
     if rec["interrupted"]:
         meta += " <b>Interrupted: fewer rounds than planned.</b>"
     bars = verdicts.bars_line(view)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>wend: %s</title>'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
-        '<link rel="icon" href="data:,"><style>%s</style></head><body>%s<main><header><p class="eyebrow">wend, benchmark report</p>'
-        '<h1>%s</h1><p class="meta">%s</p>%s%s<nav>%s</nav></header>%s'
-        '<footer>Made by <code>make report</code> from the run below, which is in this file as JSON (element <code>run</code>). '
-        'Numbers are data of one machine, not properties of a program.</footer></main>'
-        '<script type="application/json" id="run">%s</script></body></html>\n' % (
-            esc(verdicts.headline(view)), theme.css(), theme.shapes(), esc(verdicts.headline(view)), meta,
-            verdicts.tiles(view), '<p class="meta" style="margin-top:14px">%s.</p>' % bars if bars else "", nav, body,
-            json.dumps(rec, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")))
+    if bars:
+        bars = '<p class="meta" style="margin-top:14px">%s.</p>' % bars
+    title = esc(verdicts.headline(view))
+    data = json.dumps(rec, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return PAGE % {"title": title, "css": theme.css(), "shapes": theme.shapes(), "meta": meta,
+                   "tiles": verdicts.tiles(view), "bars": bars, "nav": nav, "body": body, "data": data}
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>wend: %(title)s</title>
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">
+<style>%(css)s</style></head><body>%(shapes)s<main>
+<header><p class="eyebrow">wend, benchmark report</p><h1>%(title)s</h1><p class="meta">%(meta)s</p>%(tiles)s%(bars)s
+<nav>%(nav)s</nav></header>
+%(body)s
+<footer>Made by <code>make report</code> from the run that is in this file as JSON (element <code>run</code>).
+Numbers are data of one machine, not properties of a program.</footer></main>
+<script type="application/json" id="run">%(data)s</script></body></html>
+"""
 
 
 def write(path, text):

@@ -29,7 +29,8 @@ def start():
         "figure.facecolor": "none", "xtick.major.size": 0, "ytick.major.size": 0,
         "xtick.minor.size": 0, "ytick.minor.size": 0, "axes.linewidth": 1, "lines.linewidth": 2,
         "lines.solid_capstyle": "round", "legend.frameon": False, "path.simplify": True,
-        "xtick.labelsize": 11.5, "ytick.labelsize": 11.5, "xtick.major.pad": 7, "ytick.major.pad": 6, "axes.labelsize": 11.5})
+        "xtick.labelsize": 11.5, "ytick.labelsize": 11.5, "axes.labelsize": 11.5,
+        "xtick.major.pad": 7, "ytick.major.pad": 6})
     from matplotlib import pyplot
     return pyplot
 

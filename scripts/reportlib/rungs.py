@@ -5,7 +5,7 @@ import math
 from benchlib import ladder, report, stats
 
 from . import strip, theme
-from .view import digits, esc, figure, units, plural, section, show, system_name
+from .view import digits, esc, figure, folded, plural, section, show, system_name, table, units
 
 # The rungs of the picture, by the row of the coroutine's side.
 PICTURE = ("switch/inline_cross", "once/done", "counter/add_shared", "mutex/alone", "map/hit/1000", "yield/2",
@@ -51,8 +51,12 @@ def _axis(view, rungs):
 
 
 def _head(axis, thread=True):
-    return ('<div class="rung top"><span class="name"></span>%s<span class="n">coroutine</span><span class="n">%s</span>'
-            '<span class="r">%s</span></div>' % (axis.svg(), "thread" if thread else "", "ratio" if thread else ""))
+    return _top(axis, "coroutine", "thread" if thread else "", "ratio" if thread else "")
+
+
+def _top(axis, *heads):
+    return ('<div class="rung top"><span class="name"></span>%s<span class="n">%s</span><span class="n">%s</span>'
+            '<span class="r">%s</span></div>' % (axis.svg(), *heads))
 
 
 def _bar(view, rung):
@@ -71,13 +75,13 @@ def _line(view, rung, axis, under=True):
         if rung.thread and rung.unit != "count" else None
     ratio = "%s\u00d7" % digits(r[0]) if r else ""
     title = rung.title.strip()
-    text = '<div class="rung%s"><span class="name%s">%s</span>%s<span class="n co">%s</span><span class="n th">%s</span>' \
-        '<span class="r" title="%s">%s</span>' % (
-            "" if th else " two", " sub" if rung.title.startswith(" ") else "", esc(title),
-            strip.strip(axis, _marks(view, rung, axis), title),
-            figure(co, rung.metric, rung.unit) if co else "",
-            figure(th, rung.thread_metric, rung.unit) if th else "",
-            "95 % interval " + report.bracket(r[1]) if r else "", ratio)
+    sub = " sub" if rung.title.startswith(" ") else ""
+    interval = "95 % interval " + report.bracket(r[1]) if r else ""
+    text = ('<div class="rung%s"><span class="name%s">%s</span>%s<span class="n co">%s</span>'
+            '<span class="n th">%s</span><span class="r" title="%s">%s</span>' % (
+                "" if th else " two", sub, esc(title), strip.strip(axis, _marks(view, rung, axis), title),
+                figure(co, rung.metric, rung.unit) if co else "",
+                figure(th, rung.thread_metric, rung.unit) if th else "", interval, ratio))
     if under:
         text += _under(view, rung)
     return text + "</div>"
@@ -85,7 +89,7 @@ def _line(view, rung, axis, under=True):
 
 def _place(co, th):
     """Where it ran, told twice where the two sides differ."""
-    texts = [report.place(r) + ("" if (r.fact("clock") or "wall") == "wall" else ", CPU time") if r else "" for r in (co, th)]
+    texts = [report.place(r) + (", CPU time" if r.fact("clock") == "cpu" else "") if r else "" for r in (co, th)]
     if not th or texts[0] == texts[1]:
         return texts[0]
     return texts[1] if not co else "coroutine: %s, thread: %s" % tuple(texts)
@@ -105,7 +109,8 @@ def _under(view, rung):
             row = view.row(name) if name else None
             items += ['<i class="wrap">%s</i>' % esc(units(n))
                       for n in report.notes(row, side if rung.thread else "")]
-    items.append("<i>%s</i>" % esc(_place(view.row(rung.coroutine), view.row(rung.thread) if rung.thread else None)))
+    thread = view.row(rung.thread) if rung.thread else None
+    items.append("<i>%s</i>" % esc(_place(view.row(rung.coroutine), thread)))
     return '<div class="under">%s</div>' % "".join(items)
 
 
@@ -124,7 +129,8 @@ def picture(view):
     axis = _axis(view, chosen)
     lines = []
     for r in chosen:
-        full = ladder.Rung(view.titles.get((r.coroutine, r.metric), r.title.strip()), r.coroutine, r.thread, r.beside, r.metric, r.unit, r.thread_metric)
+        title = view.titles.get((r.coroutine, r.metric), r.title.strip())
+        full = ladder.Rung(title, r.coroutine, r.thread, r.beside, r.metric, r.unit, r.thread_metric)
         lines.append(_line(view, full, axis, under=False))
     return strip.legend(_systems(view, chosen)) + _head(axis) + "".join(lines)
 
@@ -136,9 +142,9 @@ def groups(view):
         for unit_rungs, suffix in _by_unit(rungs):
             axis = _axis(view, unit_rungs)
             thread = any(r.thread and view.row(r.thread) for r in unit_rungs)
-            out.append('<details class="group"><summary>%s<small>%s</small></summary>%s%s%s</details>' % (
-                esc(heading + suffix), plural(len(unit_rungs), "rung"), strip.legend(_systems(view, unit_rungs)),
-                _head(axis, thread), "".join(_line(view, r, axis) for r in unit_rungs)))
+            summary = "%s<small>%s</small>" % (esc(heading + suffix), plural(len(unit_rungs), "rung"))
+            out.append(folded(summary, strip.legend(_systems(view, unit_rungs)) + _head(axis, thread) +
+                              "".join(_line(view, r, axis) for r in unit_rungs), group=True))
     return "".join(out)
 
 
@@ -203,20 +209,20 @@ def peers(view):
         ratios = found[s]
         marks = [strip.mark(axis, s, r, None, "%s: %s\u00d7" % (title, digits(r))) for r, _, title in ratios]
         middle = geomean([r for r, _, _ in ratios])
-        mean = '<line x1="%.2f%%" x2="%.2f%%" y1="1" y2="21" style="stroke:var(--ink);stroke-width:2"/>' % ((axis.at(middle),) * 2)
+        mean = '<line class="mean" x1="%.2f%%" x2="%.2f%%" y1="1" y2="21"/>' % ((axis.at(middle),) * 2)
+        name = esc(system_name(s))
         lines.append(
-            '<div class="rung"><span class="name"><b class="s-%s" style="background:none;color:var(--%s)">%s</b></span>'
+            '<div class="rung"><span class="name"><b style="color:var(--%s)">%s</b></span>'
             '<svg class="strip" role="img" aria-label="%s">%s%s<g opacity=".6">%s</g>%s</svg>'
-            '<span class="n co">%s\u00d7</span><span class="n">%d</span><span class="r">%s</span></div>' % (
-                s, s, esc(system_name(s)), system_name(s), axis.grid(), one, "".join(marks), mean,
-                digits(middle), len(ratios),
-                "%d of %d" % (sum(r > 1 for r, _, _ in ratios), len(ratios))))
+            '<span class="n co">%s\u00d7</span><span class="n">%d</span><span class="r">%d of %d</span></div>' % (
+                s, name, name, axis.grid(), one, "".join(marks), mean, digits(middle), len(ratios),
+                sum(r > 1 for r, _, _ in ratios), len(ratios)))
         ahead += [(r, ci, s, title) for r, ci, title in ratios if ci and ci[1] < 1]
         perhaps += sum(1 for r, ci, _ in ratios if r < 1 and not (ci and ci[1] < 1))
-    head = ('<div class="rung top"><span class="name"></span>%s<span class="n">geomean</span><span class="n">rungs</span>'
-            '<span class="r">dearer in</span></div>' % axis.svg())
-    lead = ("How many times as long each peer takes for the same thing, one mark a rung. Right of the dashed line the "
-            "peer is dearer; the tick is its geometric mean. Of several ways that a peer has, the cheapest counts. "
+    head = _top(axis, "geomean", "rungs", "dearer in")
+    lead = ("How many times as long each peer takes for the same thing, one mark a rung. Right of the dashed "
+            "line the peer is dearer; the tick is its geometric mean. Of several ways that a peer has, "
+            "the cheapest counts. "
             "TBB's tasks cannot wait, and libck's locks spin: they do less.")
     return section("peers", "Peers side by side", lead, head + "".join(lines) + _ahead(ahead, perhaps))
 
@@ -232,16 +238,12 @@ def _ahead(ahead, perhaps):
     for r, ci, s, title in sorted(ahead):
         by_rung.setdefault(title, []).append('<i><b style="color:var(--%s)">%s</b> %s\u00d7 %s</i>' % (
             s, esc(system_name(s)), digits(r), esc(report.bracket(ci))))
-    lines = ["<tr><td>%s</td><td><div class=\"under\">%s</div></td></tr>" % (esc(title), "".join(found))
-             for title, found in by_rung.items()]
-
-    def table(some):
-        return '<table class="stack"><thead><tr><th>rung</th><th>peer over coroutine [95 %]</th></tr></thead><tbody>' + \
-            "".join(some) + "</tbody></table>"
-
-    more = ""
-    if len(lines) > SHOWN:
-        more = "<details><summary>%d more rungs</summary>%s</details>" % (len(lines) - SHOWN, table(lines[SHOWN:]))
-    note = " In %s more it may be: too few rounds, or an interval astride." % plural(perhaps, "case") if perhaps else ""
-    return '<h3>Where a peer is ahead</h3><p class="note">The whole interval of the ratio lies below 1.%s</p>%s%s' % (
-        note, table(lines[:SHOWN]), more)
+    head = ("rung", "peer over coroutine [95 %]")
+    lines = [(esc(title), '<div class="under">%s</div>' % "".join(found)) for title, found in by_rung.items()]
+    more = folded("%d more rungs" % (len(lines) - SHOWN), table(head, lines[SHOWN:], left=True)) \
+        if len(lines) > SHOWN else ""
+    note = "The whole interval of the ratio lies below 1."
+    if perhaps:
+        note += " In %s more it may be: too few rounds, or an interval astride." % plural(perhaps, "case")
+    return '<h3>Where a peer is ahead</h3><p class="note">%s</p>%s%s' % (
+        note, table(head, lines[:SHOWN], left=True), more)

@@ -77,7 +77,8 @@ body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,
  Roboto,"Noto Sans","DejaVu Sans",sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
 main{max-width:1060px;margin:0 auto;padding:40px 28px 64px}
 h1{font-size:30px;line-height:1.2;letter-spacing:-.015em;margin:0 0 6px;font-weight:650}
-h2{font-size:21px;line-height:1.25;letter-spacing:-.01em;margin:60px 0 4px;font-weight:650;scroll-margin-top:16px}
+h2{font-size:21px;line-height:1.25;letter-spacing:-.01em;margin:60px 0 4px;font-weight:650;
+ scroll-margin-top:16px}
 h3{font-size:15px;margin:26px 0 6px;font-weight:650}
 p{margin:6px 0 12px;max-width:74ch}
 a{color:var(--wend);text-decoration:none}a:hover{text-decoration:underline}
@@ -87,14 +88,17 @@ pre{background:var(--band);padding:12px 14px;border-radius:8px;white-space:pre-w
 .lead{color:var(--muted);margin:0 0 18px}
 .eyebrow{font-size:13px;font-weight:650;color:var(--wend);letter-spacing:.04em;margin:0 0 10px}
 .meta{color:var(--muted);font-size:14px;margin:0}
-nav{display:flex;flex-wrap:wrap;gap:4px 18px;margin:22px 0 0;padding:12px 0 0;border-top:1px solid var(--line);
+nav{display:flex;flex-wrap:wrap;gap:4px 18px;margin:22px 0 0;padding:12px 0 0;
+ border-top:1px solid var(--line);
  font-size:14px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px}
 .cards{display:grid;gap:14px;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr))}
-.tiles{display:grid;gap:14px;grid-template-columns:repeat(auto-fit,minmax(min(100%,155px),1fr));margin:24px 0 0}
+.tiles{display:grid;gap:14px;grid-template-columns:repeat(auto-fit,minmax(min(100%,155px),1fr));
+ margin:24px 0 0}
 .tile b{display:block;font-size:26px;line-height:1.2;font-weight:650;letter-spacing:-.015em}
 .tile span{color:var(--muted);font-size:14px}
-.chip{display:inline-block;font-size:12.5px;font-weight:650;padding:2px 9px;border-radius:99px;white-space:nowrap}
+.chip{display:inline-block;font-size:12.5px;font-weight:650;padding:2px 9px;border-radius:99px;
+ white-space:nowrap}
 .good{color:var(--good);background:var(--good-bg)}.bad{color:var(--bad);background:var(--bad-bg)}
 .open{color:var(--open);background:var(--open-bg)}.none{color:var(--muted);background:var(--band)}
 .t-good{color:var(--good)}.t-bad{color:var(--bad)}.t-open{color:var(--open)}
@@ -102,7 +106,8 @@ nav{display:flex;flex-wrap:wrap;gap:4px 18px;margin:22px 0 0;padding:12px 0 0;bo
 .claim .head{display:flex;flex-wrap:wrap;gap:8px;align-items:center}
 .claim .id{color:var(--faint);font-size:13px}
 .claim p{margin:4px 0;color:var(--muted);font-size:15px;max-width:none}
-details:not(.group)>summary{margin:8px 0 0 16px}details>summary{cursor:pointer;color:var(--muted);font-size:14px;margin:8px 0 0;list-style-position:outside}
+details:not(.group)>summary{margin:8px 0 0 16px}details>summary{cursor:pointer;color:var(--muted);
+ font-size:14px;margin:8px 0 0;list-style-position:outside}
 details>summary:hover{color:var(--ink)}
 ul.checks{margin:8px 0 0;padding:0;list-style:none;font-size:14px}
 ul.checks li{padding:6px 0;border-top:1px solid var(--line);display:flex;flex-wrap:wrap;gap:4px 12px;
@@ -110,20 +115,25 @@ ul.checks li{padding:6px 0;border-top:1px solid var(--line);display:flex;flex-wr
 ul.checks li>span:first-child{flex:1 1 300px}
 dl.facts{display:grid;grid-template-columns:minmax(92px,auto) 1fr;gap:5px 16px;margin:0;font-size:14px}
 dl.facts dt{color:var(--muted)}dl.facts dd{margin:0;min-width:0}
-.split{display:grid;gap:14px;grid-template-columns:minmax(0,1fr) minmax(0,1fr);align-items:start}
+.split h3{margin-top:8px}.split{display:grid;gap:14px;grid-template-columns:minmax(0,1fr) minmax(0,1fr);
+ align-items:start}
 .topo{font-size:12px;line-height:1.35;color:var(--muted)}
-.topo .box{border:1px solid var(--line);border-radius:6px;padding:6px 8px 8px;min-width:0;flex:1 1 110px;background:var(--card)}
+.topo .box{border:1px solid var(--line);border-radius:6px;padding:6px 8px 8px;min-width:0;flex:1 1 110px;
+ background:var(--card)}
 .topo .box.deep{background:var(--band)}
 .topo .row{display:flex;flex-wrap:wrap;gap:6px;margin-top:5px}
-.topo .pu{border:1px solid var(--wend);color:var(--wend);border-radius:4px;padding:1px 7px;flex:0 0 auto;background:var(--card)}
+.topo .pu{border:1px solid var(--wend);color:var(--wend);border-radius:4px;padding:1px 7px;flex:0 0 auto;
+ background:var(--card)}
 ul.plain{margin:10px 0 0;padding-left:18px;font-size:14px;color:var(--muted)}ul.plain li{margin:3px 0}
-.legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:13.5px;color:var(--muted);margin:10px 0 4px;padding:0}
+.legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:13.5px;color:var(--muted);margin:10px 0 4px;
+ padding:0}
 .legend span{display:inline-flex;align-items:center;gap:6px}
 .legend svg{width:12px;height:12px;overflow:visible}
 .defs{position:absolute;width:0;height:0}
 svg text{fill:var(--muted)}
 .hollow{fill:var(--card);stroke-width:1.6}
-.rung{display:grid;grid-template-columns:minmax(0,23%) minmax(0,1fr) 84px 84px minmax(92px,12%);gap:0 14px;align-items:center;
+.rung{display:grid;grid-template-columns:minmax(0,23%) minmax(0,1fr) 84px 84px minmax(92px,12%);gap:0 14px;
+ align-items:center;
  padding:5px 0;border-top:1px solid var(--line);font-size:14px}
 .rung.top{border-top:0;color:var(--muted);font-size:12.5px;padding:0 0 2px}
 .rung.gate{grid-template-columns:minmax(0,23%) minmax(0,1fr) 170px 112px}
@@ -134,21 +144,26 @@ svg text{fill:var(--muted)}
 .under i{font-style:normal;white-space:nowrap;margin-right:14px;display:inline-block;max-width:100%}
 .under i.wrap{white-space:normal}
 .strip{display:block;width:100%;height:22px;overflow:visible}
-.strip .g{stroke:var(--grid)}.strip .w{stroke-width:2;opacity:.45}.strip .one{stroke:var(--faint);stroke-dasharray:3 3}
+.strip .mean{stroke:var(--ink);stroke-width:2}.strip .g{stroke:var(--grid)}.strip .w{stroke-width:2;
+ opacity:.45}.strip .one{stroke:var(--faint);stroke-dasharray:3 3}
 .axis{display:block;width:100%;height:16px;overflow:visible;font-size:11.5px}
-.group{margin:0}.group>summary{list-style-position:inside;font-size:15px;color:var(--ink);font-weight:600;padding:9px 0 8px;margin:0;border-top:1px solid var(--line)}
+.group{margin:0}.group>summary{list-style-position:inside;font-size:15px;color:var(--ink);font-weight:600;
+ padding:9px 0 8px;margin:0;border-top:1px solid var(--line)}
 .group>summary small{font-weight:400;color:var(--muted);font-size:13.5px;margin-left:8px}
 .group[open]>summary{border-bottom:0}
-.plots{display:grid;gap:14px;grid-template-columns:repeat(auto-fill,minmax(min(100%,310px),1fr));margin:14px 0 0}
+.plots{display:grid;gap:14px;grid-template-columns:repeat(auto-fill,minmax(min(100%,310px),1fr));
+ margin:14px 0 0}
 figure{margin:0;min-width:0}figure.card{padding:14px 16px 10px;display:flex;flex-direction:column}
-figcaption{font-size:14px;font-weight:600;margin:0 0 4px}figcaption small{display:block;font-weight:400;color:var(--muted);font-size:13px}
+figcaption{font-size:14px;font-weight:600;margin:0 0 4px}figcaption small{display:block;font-weight:400;
+ color:var(--muted);font-size:13px}
 figure svg.plot{display:block;width:100%;max-width:420px;height:auto;margin:auto auto 0}
 table{border-collapse:collapse;width:100%;font-size:14px;margin:10px 0 4px}
 th{font-weight:500;color:var(--muted);text-align:left;font-size:13px}
 th,td{padding:6px 12px 6px 0;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0}td.n,th.n{text-align:right;white-space:nowrap}
 .note{color:var(--muted);font-size:13.5px;max-width:none}
-footer{margin:60px 0 0;padding:16px 0 0;border-top:1px solid var(--line);color:var(--muted);font-size:13.5px}
+footer{margin:60px 0 0;padding:16px 0 0;border-top:1px solid var(--line);color:var(--muted);
+ font-size:13.5px}
 @media(max-width:800px){
  main{padding:24px 16px 48px}h1{font-size:25px}h2{margin-top:46px}
  .split{grid-template-columns:minmax(0,1fr)}
@@ -157,11 +172,13 @@ footer{margin:60px 0 0;padding:16px 0 0;border-top:1px solid var(--line);color:v
  .rung .r{display:none}.rung .sub{padding-left:0}.under{grid-column:1/-1;grid-row:3}
  .rung.top .name{display:none}.rung.top .n{display:none}.rung.top .axis{grid-row:1}
  .rung.two{grid-template-columns:minmax(0,1fr) auto}.rung.gate{grid-template-columns:minmax(0,1fr) auto}
- .rung.gate .r{display:block;grid-column:2;grid-row:1}.rung.gate .n{grid-column:1/-1;grid-row:3;text-align:left;font-weight:400}
+ .rung.gate .r{display:block;grid-column:2;grid-row:1}.rung.gate .n{grid-column:1/-1;grid-row:3;
+  text-align:left;font-weight:400}
  .rung.gate .under{grid-row:4}
  .wide{display:none}
- table.stack thead{display:none}table.stack tr{display:flex;flex-wrap:wrap;gap:0 12px;justify-content:space-between;border-top:1px solid var(--line);padding:6px 0}
- table.stack td{border:0;padding:1px 0}table.stack td:first-child{flex:1 0 100%;font-weight:550}
+ table.stack thead{display:none}table.stack tr{display:flex;flex-wrap:wrap;gap:0 12px;
+  justify-content:space-between;border-top:1px solid var(--line);padding:6px 0}
+ table.stack td{border:0;padding:1px 0;white-space:normal}table.stack td:first-child{flex:1 0 100%;font-weight:550}
  td[data-h]::before{content:attr(data-h) " ";color:var(--muted)}
 }
 @media print{body{background:#fff}.card{break-inside:avoid}nav{display:none}}

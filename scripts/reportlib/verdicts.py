@@ -2,7 +2,7 @@
 """The report's beginning: headline, key figures, the claims with their checks."""
 from benchlib import report
 
-from .view import chip, digits, esc, units, plural, section, show
+from .view import chip, digits, esc, folded, plural, section, show, table, units
 
 KIND = {"CONFIRMED": ("good", "\u2713 Confirmed"), "REFUTED": ("bad", "\u2717 Refuted"),
         "INCONCLUSIVE": ("open", "? Open")}
@@ -84,13 +84,11 @@ def claims(view):
         off = report.but(c).lstrip(", ")
         if c["verdict"] == "INCONCLUSIVE" and c["reason"]:
             off = c["reason"]
-        out.append(
-            '<article class="card claim"><div class="head">%s%s</div>'
-            '<blockquote>%s</blockquote>%s<details><summary>%s behind the verdict</summary>'
-            '<ul class="checks">%s</ul></details></article>'
-            % (chip(kind, word), '<span class="note">%s</span>' % esc(off[0].upper() + off[1:] + ".") if off else "",
-               esc(c["claim"]), sentences, plural(len(c["checks"]), "check"),
-               "".join(_check(k) for k in c["checks"])))
+        note = '<span class="note">%s</span>' % esc(off[0].upper() + off[1:] + ".") if off else ""
+        checks = folded("%s behind the verdict" % plural(len(c["checks"]), "check"),
+                        '<ul class="checks">%s</ul>' % "".join(_check(k) for k in c["checks"]))
+        out.append('<article class="card claim"><div class="head">%s%s</div><blockquote>%s</blockquote>%s%s</article>'
+                   % (chip(kind, word), note, esc(c["claim"]), sentences, checks))
     lead = ("What people say of coroutines and threads, checked on this machine. A claim is confirmed when "
             "the 95 % interval of every check lies within its bound, refuted when one lies outside, "
             "and open when it lies astride or was not measured.")
@@ -103,12 +101,6 @@ def _with_unit(v, unit):
     if unit.startswith("x"):
         return digits(v) + "\u00d7" + unit[1:]
     return "%s %s" % (digits(v), unit)
-
-
-def _bar_table(lines):
-    return ('<table class="stack"><thead><tr><th>row</th><th class="n">measured [95 %]</th>'
-            '<th class="n">bar, at most</th><th class="n"></th></tr></thead><tbody>' + "".join(lines) +
-            "</tbody></table>") if lines else ""
 
 
 def bars(view):
@@ -132,14 +124,13 @@ def bars(view):
             if len(set(ends)) == 2:
                 value += " [%s, %s]" % tuple(ends)
         kind = "bad" if b["word"] == "missed" else "open"
-        lines[b["word"]].append('<tr><td>%s</td><td class="n">%s</td><td class="n" data-h="bar">%s</td><td class="n">%s</td></tr>' % (
-            esc(title), esc(value), esc(bound), chip(kind, b["word"].capitalize())))
-    body = _bar_table(lines["missed"])
+        lines[b["word"]].append((esc(title), esc(value), esc(bound), chip(kind, b["word"].capitalize())))
+    head = ("row", "measured [95 %]", "bar, at most", "")
+    body = table(head, lines["missed"]) if lines["missed"] else ""
     if lines["open"]:
-        body += "<details><summary>%s open: the interval lies astride, or rounds are missing</summary>%s</details>" % (
-            plural(len(lines["open"]), "bar"), _bar_table(lines["open"]))
+        summary = "%s open: the interval lies astride, or rounds are missing" % plural(len(lines["open"]), "bar")
+        body += folded(summary, table(head, lines["open"]))
     if met:
-        body += "<details><summary>%s met</summary><p class=\"note\">%s</p></details>" % (
-            plural(len(met), "bar"), "; ".join(met))
+        body += folded("%s met" % plural(len(met), "bar"), '<p class="note">%s</p>' % "; ".join(met))
     return section("bars", "Bars", "How good rows ought to be, set beforehand from what the best peers reach. "
                    + bars_line(view) + ".", body)

@@ -61,6 +61,25 @@ def section(anchor, title, lead, body):
         anchor, title, '<p class="lead">%s</p>' % lead if lead else "", body)
 
 
+def table(head, lines, left=False):
+    """lines: lists of cells. All but the first stand at the right, unless left; on a narrow page the head is
+    gone and each cell names itself."""
+    kind = "" if left else ' class="n"'
+    names = "<th>%s</th>" % head[0] + "".join("<th%s>%s</th>" % (kind, h) for h in head[1:])
+    body = "".join("<tr><td>%s</td>%s</tr>" % (cells[0], "".join(
+        "<td%s%s>%s</td>" % (kind, ' data-h="%s"' % h if h and not left else "", c)
+        for h, c in zip(head[1:], cells[1:]))) for cells in lines)
+    return '<table class="stack"><thead><tr>%s</tr></thead><tbody>%s</tbody></table>' % (names, body)
+
+
+def folded(summary, inside, group=False):
+    return "<details%s><summary>%s</summary>%s</details>" % (' class="group"' if group else "", summary, inside)
+
+
+def bullets(items):
+    return '<ul class="plain">%s</ul>' % "".join("<li>%s</li>" % i for i in items)
+
+
 def chip(kind, text):
     return '<span class="chip %s">%s</span>' % (kind, text)
 

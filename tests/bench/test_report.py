@@ -162,13 +162,14 @@ class Page(unittest.TestCase):
     def test_verdicts_on_base_and_head_are_told(self):
         text = gate_view.check(whole())
         self.assertLess(text.index("yield/2"), text.index("chan/hop"))
-        for part in ("+6.0 % [+5.0, +7.0]", "wakes 0.000 \u2192 1.00", "faster", "accepted: map/hit/1000 +12% longer keys", "new/row", "old/row",
+        for part in ("+6.0 % [+5.0, +7.0]", "wakes 0.000 \u2192 1.00", "faster",
+                     "accepted: map/hit/1000 +12% longer keys", "new/row", "old/row",
                      "2 rows without a change"):
             self.assertIn(part, text)
         refused = dict(CHECK, verdict="REFUSED", rows=[],
                        refused=[{"key": "compiler", "base": "GNU 11", "head": "GNU 12"}])
         text = gate_view.check(view.View(REC, check=refused))
-        self.assertIn("<td>compiler</td><td>GNU 11</td><td>GNU 12</td>", text)
+        self.assertRegex(text, "<td>compiler</td><td[^>]*>GNU 11</td><td[^>]*>GNU 12</td>")
 
     def test_the_gates_rates_are_told(self):
         text = gate_view.calibration(whole())
