@@ -296,6 +296,14 @@ class Command(unittest.TestCase):
             self.assertEqual(p.returncode, 2)
             self.assertIn(text, p.stderr)
 
+    def test_without_matplotlib_the_package_is_named(self):
+        self.put("raw/latest.json", sample.raw())
+        # Without site packages, and forbidden to look for another Python that has some.
+        p = subprocess.run([sys.executable, "-S", "-B", SCRIPT, "--results", self.results], capture_output=True,
+                           text=True, timeout=100, check=False, env=dict(os.environ, WEND_PYTHON=debian.SYSTEM))
+        self.assertEqual(p.returncode, 2)
+        self.assertIn("python3-matplotlib is not installed: scripts/setup report", p.stderr)
+
     def test_the_last_run_and_a_kept_one_make_the_same_page(self):
         self.put("raw/latest.json", sample.raw())
         p = self.run_report("--summary")

@@ -33,11 +33,14 @@ class Folder(unittest.TestCase):
         return subprocess.run([sys.executable, "-B", SCRIPT, *words, "--results", self.results],
                               capture_output=True, text=True, timeout=50, check=False)
 
-    def save(self, raw):
+    def latest(self, raw=RAW):
         path = os.path.join(self.results, "latest.json")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(raw, f)
-        return self.run_script("save", path)
+        return path
+
+    def save(self, raw):
+        return self.run_script("save", self.latest(raw))
 
     def tree(self):
         out = {}
@@ -315,6 +318,16 @@ class Checking(Folder):
         p = self.run_script("check")
         self.assertEqual(p.returncode, 1)
         self.assertIn("index.json: not up to date", p.stdout)
+
+
+class WithoutThePackage(Folder):
+    def test_it_is_named(self):
+        env = dict(os.environ, WEND_PYTHON=debian.SYSTEM)
+        for words, status in ((["check"], 1), (["save", self.latest()], 2)):
+            p = subprocess.run([sys.executable, "-S", "-B", SCRIPT, *words, "--results", self.results],
+                               capture_output=True, text=True, timeout=50, check=False, env=env)
+            self.assertEqual(p.returncode, status)
+            self.assertIn("python3-jsonschema is not installed: scripts/setup report", p.stdout + p.stderr)
 
 
 class Shipped(unittest.TestCase):
