@@ -6,7 +6,9 @@ import json
 import math
 import os
 import select
+import shutil
 import subprocess
+import tempfile
 import time
 
 from . import gate
@@ -24,17 +26,30 @@ class Gone(Exception):
         self.skipped = skipped
 
 
+def copied(program):
+    """A copy of the program beside it. All processes of a file share the memory that the kernel keeps it in, and
+    with it whatever luck that memory brings: a build may differ from its twin by a third for minutes."""
+    fd, path = tempfile.mkstemp(prefix="round-", dir=os.path.dirname(program))
+    os.close(fd)
+    shutil.copy(program, path)
+    return path
+
+
 class Served:
-    """A process of one row that does operations on demand."""
+    """A process of one row that does operations on demand, from a file of its own."""
 
     def __init__(self, program, row, env, padding, slower=1.0):
-        command = [program, "--bench_serve", "--bench_row=" + row]
+        self.file = copied(program)
+        command = [self.file, "--bench_serve", "--bench_row=" + row]
         if slower != 1.0:
             command.append("--bench_slower=%g" % slower)
-        self.process = subprocess.Popen(command, env=dict(env, BENCH_PADDING="x" * padding), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        start_new_session=True)
         self.rest = b""
+        try:
+            self.process = subprocess.Popen(command, env=dict(env, BENCH_PADDING="x" * padding), stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+        except OSError:
+            os.unlink(self.file)
+            raise
 
     def line(self):
         """The next object that it writes."""
@@ -80,6 +95,7 @@ class Served:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        os.unlink(self.file)
 
 
 def took(side, ops):

@@ -114,6 +114,14 @@ class Counts(unittest.TestCase):
             self.assertEqual(gate.judge_count("instructions", base, base - 5)[0], gate.PASS, base)
         self.assertEqual(gate.judge_count("instructions", 60, 60.8)[0], gate.FAIL)  # more than 1 %
 
+    def test_a_count_that_depends_on_a_seed_is_not_believed_at_once(self):
+        def recounted(base, head):
+            m = compare.counted("instructions", 102.6, 108.1)
+            compare.confirm([m], [{"instructions": x} for x in base], [{"instructions": x} for x in head])
+            return m["verdict"]
+        self.assertEqual(recounted([107.9, 103.0], [104.2, 108.0]), gate.INCONCLUSIVE)
+        self.assertEqual(recounted([102.6, 102.7], [108.0, 108.1]), gate.FAIL)
+
     def test_one_event_is_found(self):
         for metric in ("syscalls", "allocations"):
             self.assertEqual(gate.judge_count(metric, 0, 1)[0], gate.FAIL)

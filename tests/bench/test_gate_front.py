@@ -102,7 +102,7 @@ class Front(unittest.TestCase):
         self.assertIn("FAIL", [m["confirmation"]["verdict"] for m in d["rows"][0]["measures"] if m["confirmation"]])
         self.assertEqual((d["base"]["subject"], d["head"]["subject"]), ("one", "two"))
         # The same, said to be expected.
-        self.git("commit", "-q", "--allow-empty", "-m", "three\n\nBench-Accept: time/empty +150% it does more now")
+        self.git("commit", "-q", "--allow-empty", "-m", "three\n\nBench-Accept: time/empty +900% it does more now")
         status, out, err = self.check("--budget", "20", "--filter", "empty", "--base", "HEAD~2",
                                       PATH=self.without("valgrind"))
         self.assertEqual(status, 0, out + err)
