@@ -290,7 +290,7 @@ static const char *run_forked(struct test_case *t, char *buf, size_t size)
 	int status;
 
 	if (t->seconds >= 10) /* stress cases last as long as they are told to */
-		limit += (test_stress_seconds() - 1) * 4;
+		limit += test_stress_seconds() > 1 ? (test_stress_seconds() - 1) * 4 : 0;
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0)
