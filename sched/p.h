@@ -80,6 +80,7 @@ struct p {
 
 	/* written while the number of P's changes */
 	atm_u32 cpu;            /* int: OS index it is pinned to, -1 none, -2 binding does nothing */
+	atm_u32 binds;          /* binding to that CPU was seen to have an effect */
 	atm_ptr victims;        /* struct victims for the present number of P's */
 	struct victims *tables; /* all that were made, one per number of P's; under sched.lock */
 

@@ -355,6 +355,18 @@ static const char *bind_thread(int cpu)
 	return wrong;
 }
 
+/* Where it was seen to have an effect: one call in place of four. Blocking calls come by often. */
+static bool bind_again(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	if (cpu >= CPU_SETSIZE)
+		return false;
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
 void topo_unbind(struct m *mp)
 {
 	if (mp->bound_cpu < 0)
@@ -374,8 +386,14 @@ void topo_bind(struct m *mp, struct p *pp)
 		topo_unbind(mp);
 		return;
 	}
+	if (atm_load_rlx(&pp->binds) && bind_again(cpu)) { /* rlx: a word of its own */
+		mp->bound_cpu = cpu;
+		return;
+	}
+
 	const char *wrong = bind_thread(cpu);
 
+	atm_store_rlx(&pp->binds, !wrong);
 	if (!wrong) {
 		mp->bound_cpu = cpu;
 		return;

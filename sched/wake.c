@@ -127,9 +127,9 @@ static void start_p(struct p *pp, bool spinning)
 		sched_heavy(); /* I1; mutant: whoever relied on this P would meet the same shortage */
 		if (anybody_busy() || (!work_visible(1) && timers_earliest() == NEVER))
 			return;
-		/* Nobody is left to run them: the shortage may pass, as Go hopes, too. Else they wait for who comes back from
-		 * a blocking call, if there is somebody. */
-		if (try >= 3 && atm_load_acq(&sched.blocked)) /* acq B1, of blocking.c */
+		/* Nobody is left to run them: the shortage may pass (mp is NULL at our own limit), as Go hopes, too. Else they
+		 * wait for who comes back from a blocking call, if there is somebody. */
+		if ((!mp || try >= 3) && atm_load_acq(&sched.blocked)) /* acq B1, of blocking.c */
 			return;
 		if (try == 20)
 			wend__fatal("no thread can be had, and none is left to run coroutines: raise ulimit -u, "

@@ -120,6 +120,9 @@ LADDER = [
         Rung("turn among 4 a CPU, mean", "oversub/coroutines", "oversub/threads", (), "lat.mean"),
         Rung("  two P's", "oversub/coroutines_p2", "oversub/threads_p2", (), "lat.mean"),
         Rung("light beside hog, mean", "claims/hog", "claims/hog_thread", (), "lat.mean"),
+        Rung("next runs while one blocks, p50", "blocking/next_runs", None,
+             [("Go", "go/blocking_next_runs"), ("pinned", "blocking/next_runs_pinned")], "lat.p50"),
+        Rung("a call that does not block", "blocking/alone", None, [("pinned", "blocking/alone_pinned")]),
     ]),
     ("Channels, per value or hop", [
         Rung("unbuffered, per hop", "chan/hop", "thread/handover_same_core",

@@ -1002,6 +1002,7 @@ func rows(full bool, procs int) []row {
 		row{"go/value_store", 1, valueStore, 0})
 	all = append(all, panicRows()...)
 	all = append(all, mapRows(procs)...)
+	all = append(all, blockingRows()...)
 	return append(all, chanRows(full, procs)...)
 }
 
