@@ -46,8 +46,8 @@ WEND__BEGIN
  * The runtime's end waits for fn as for a coroutine on a CPU: wend_run up to the knob stop_ms, WEND_MAIN not at all. While
  * somebody is in such a call there is no report of a deadlock.
  *
- * Called from a foreign thread, and so within fn, too, it just runs fn. Costs 0.2 us when nobody else wants to run and
- * all P's but this one are asleep, else waking a thread, some 10 us: not for calls that never block.
+ * Called from a foreign thread, and so within fn, too, it just runs fn. Costs a few system calls: 1 us when nobody else
+ * wants to run, 5 to 10 us when P's are pinned, and waking a thread when others do. Not for calls that never block.
  * Fatal: `wend_blocking with a nil function`; inside a section (wend/retire.h). */
 WEND_API int64_t wend_blocking(int64_t (*fn)(void *), void *arg);
 
