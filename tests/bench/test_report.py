@@ -20,9 +20,10 @@ import sample
 from benchlib import debian, fingerprint, ladder, record, stats, store
 
 debian.need("matplotlib")
-from reportlib import curves, digest, gate_view, machine_box, page, plots, rungs, strip, theme, view  # noqa: E402
+from reportlib import curves, digest, gate_view, machine_box, page, plots, rungs, strip, theme, verdicts, view  # noqa: E402
 
 SCRIPT = os.path.join(ROOT, "scripts", "report")
+MAIN = os.environ.get("WEND_BENCH_MAIN", os.path.join(ROOT, "build", "bench", "wend-bench"))
 REC = record.of(sample.raw())
 EARLIER = [record.of(sample.raw(1.0 + 0.1 * n, "2026-01-01T0%d:04:05+00:00" % n, "%07d" % n,
                                    **({"compiler": "GNU 11"} if n == 0 else {})))
@@ -240,6 +241,20 @@ class Parts(unittest.TestCase):
         known = {r for r, _ in ladder.titles({})}
         for name in rungs.PICTURE + curves.TREND:
             self.assertIn(name, known)
+
+    @unittest.skipUnless(os.path.exists(MAIN), "wend-bench is not built")
+    def test_rows_that_plots_and_tiles_name_are_measured(self):
+        """Our own; peers may be missing, and ladder and bars name those."""
+        out = subprocess.run([MAIN, "--bench_list"], capture_output=True, text=True, timeout=60, check=True,
+                             env=dict(os.environ, BENCH="full", BENCH_PROCS="4")).stdout
+        there = {json.loads(line)["name"] for line in out.splitlines()}
+        wanted = list(rungs.PICTURE) + list(curves.TREND) + [row for _, row, _ in store.FLOOR]
+        wanted += [x for _, ours, _ in curves.SCALING for x in (ours, curves.on(ours, "_p2"))]
+        wanted += [row for _, lines in curves.LATENCY for _, row, _, _ in lines]
+        wanted += [x for _, ours, other, _ in verdicts.TILES for x in (ours, other)]
+        families = {re.sub(r"\d+$", "*", name) for name in there}
+        lost = [w for w in wanted if w not in there and w not in families and not w.startswith("go/")]
+        self.assertEqual(lost, [])
 
     def test_a_trend_breaks_where_the_build_changed(self):
         shown = whole()
