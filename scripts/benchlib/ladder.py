@@ -117,6 +117,8 @@ LADDER = [
         Rung("  all P's", "skynet_pn/*", None, [("Go", "go/skynet_pn/*")], if_there=True),
         Rung("skynet, seconds in all", "skynet/*", None, [("Go", "go/skynet/*")],
              "counters.seconds", "s", notes=False),
+        Rung("request waits, p50", "latency/open/0", None, [("closed loop", "latency/closed/0")], "lat.p50"),
+        Rung("  two P's", "latency/open_p2/0", None, (), "lat.p50"),
         Rung("turn among 4 a CPU, mean", "oversub/coroutines", "oversub/threads", (), "lat.mean"),
         Rung("  two P's", "oversub/coroutines_p2", "oversub/threads_p2", (), "lat.mean"),
         Rung("light beside hog, mean", "claims/hog", "claims/hog_thread", (), "lat.mean"),

@@ -126,6 +126,10 @@ def fit(rec):
     failed = [r["name"] for r in rec["rows"] if r.get("status") == "fail"]
     if failed:
         raise Unfit("rows failed: " + ", ".join(failed))
+    lost = sum(r.get("status") == "not reached" for r in rec["rows"])
+    if lost:
+        raise Unfit("%d rows were not reached in the time: a quieter machine or BENCH=full would reach them"
+                    % lost)
     if rec["hard"]["topology"] is None:
         raise Unfit("the benchmark program did not tell the topology; build it anew")
     if not rec["commit"]:

@@ -9,9 +9,9 @@ from . import plots, strip, theme
 from .view import digits, esc, section, show
 
 
-def _figure(title, small, svg):
-    return '<figure class="card"><figcaption>%s<small>%s</small></figcaption>%s</figure>' % (
-        esc(title), esc(small), svg)
+def _figure(title, small, svg, kind=""):
+    return '<figure class="card%s"><figcaption>%s<small>%s</small></figcaption>%s</figure>' % (
+        kind, esc(title), esc(small), svg)
 
 
 def _grid(figures):
@@ -146,7 +146,7 @@ def memory(view, pyplot):
             if v is not None:
                 items.append((label, system, v))
         if len(items) > 1:
-            figures.append(_figure(title, small, plots.bars(pyplot, "me%d-" % n, items, text, log)))
+            figures.append(_figure(title, small, plots.bars(pyplot, "me%d-" % n, items, text, log), " bars"))
 
     each = "counters.rss_bytes_each"
     bars(0, "A parked one, resident", "many of them at once, bytes each",

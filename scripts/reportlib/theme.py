@@ -157,6 +157,7 @@ figure{margin:0;min-width:0}figure.card{padding:14px 16px 10px;display:flex;flex
 figcaption{font-size:14px;font-weight:600;margin:0 0 4px}figcaption small{display:block;font-weight:400;
  color:var(--muted);font-size:13px}
 figure svg.plot{display:block;width:100%;max-width:420px;height:auto;margin:auto auto 0}
+figure.bars svg.plot{margin-top:6px}
 table{border-collapse:collapse;width:100%;font-size:14px;margin:10px 0 4px}
 th{font-weight:500;color:var(--muted);text-align:left;font-size:13px}
 th,td{padding:6px 12px 6px 0;border-top:1px solid var(--line);vertical-align:top}

@@ -199,6 +199,7 @@ class Saving(Folder):
         cases = ((lambda r: r["run"].update(interrupted=True), "interrupted"),
                  (lambda r: r["plan"].update(filter="yield"), "FILTER=yield"),
                  (lambda r: r["rows"][3].update(status="fail", reason="broke"), "rows failed: "),
+                 (lambda r: r["rows"][5].update(status="not reached", reason=None), "1 rows were not reached"),
                  (lambda r: r["machine"].update(git="abc-dirty"), "changed files"),
                  (lambda r: r["machine"].update(git=None), "no commit"),
                  (lambda r: r["build"].pop("topology"), "topology"),
