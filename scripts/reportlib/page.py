@@ -78,6 +78,8 @@ def build(view):
         esc(rec["started"][:16].replace("T", " ")), esc(rec["commit"] or "unknown"))
     if rec["interrupted"]:
         meta += " <b>Interrupted: fewer rounds than planned.</b>"
+    if rec["settings"]["filter"]:
+        meta += " Rows that match %s only." % esc(rec["settings"]["filter"])
     bars = verdicts.bars_line(view)
     if bars:
         bars = '<p class="meta" style="margin-top:14px">%s.</p>' % bars

@@ -136,8 +136,11 @@ class Page(unittest.TestCase):
         rec = copy.deepcopy(REC)
         rec["rows"] = [r for r in rec["rows"] if r["name"] == "yield/2"]
         rec["claims"], rec["bars"] = [], []
-        p = Parsed(page.build(view.View(rec)))
+        rec["settings"]["filter"] = "yield/2"
+        text = page.build(view.View(rec))
+        p = Parsed(text)
         self.assertEqual((p.wrong, p.open), ([], []))
+        self.assertEqual(text.count("Rows that match yield/2 only."), 1)
 
     def test_the_run_is_in_it(self):
         text = re.search(r'<script type="application/json" id="run">(.*?)</script>', PAGE, re.S).group(1)
