@@ -9,6 +9,8 @@
  */
 #include "wend/mutex.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/fatal.h"
 #include "base/race.h"
@@ -67,10 +69,10 @@ static void leave_list(wend_mutex *mu, struct wend__waiter *w)
 		waitq_remove(&mu->wend__waiters, w);
 	left = mu->wend__waiters ? WAITERS : 0;
 	drop = WAITQ_LOCK | WAITERS | (left ? 0 : STARVING);
+	w->awake = true;
 	do
 		s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
-	while (!atm_cas_sc(&mu->wend__state, s, (s & ~drop) | left | WOKEN)); /* L1 */
-	w->awake = true;
+	while (!atm_cas_sc(&mu->wend__state, s, (s & ~drop) | left | WOKEN)); /* L1; the last access to w */
 }
 
 static bool commit(struct g *gp, void *arg)
@@ -89,7 +91,9 @@ static bool commit(struct g *gp, void *arg)
 		waitq_append(&mu->wend__waiters, w);
 	}
 	w->awake = false;
-	while ((s = atm_load_rlx(&mu->wend__state)) & LOCKED) { /* rlx: the CAS decides */
+	bool opened = waitq_open(w), ready;
+
+	while (opened && ((s = atm_load_rlx(&mu->wend__state)) & LOCKED)) { /* rlx: the CAS decides */
 		uint64_t to = (s & ~drop) | WAITERS;
 
 		if (w->starving)
@@ -97,58 +101,119 @@ static bool commit(struct g *gp, void *arg)
 		if (atm_cas_sc(&mu->wend__state, s, to)) /* M2, L1; from here on w is somebody else's */
 			return true;
 	}
+	ready = waitq_back_out(w, opened, FATE_RETRY);
 	leave_list(mu, w);
-	atm_store_rlx(&w->fate, FATE_RETRY); /* rlx: the waiter comes after us */
-	return false;
+	return ready;
+}
+
+/* The oldest waiter, off the list, which the caller holds; who has given up is passed over. */
+static struct wend__waiter *take_first(wend_mutex *mu)
+{
+	struct wend__waiter *w;
+
+	while ((w = mu->wend__waiters)) {
+		waitq_remove(&mu->wend__waiters, w);
+		if (waitq_claim(w))
+			break;
+	}
+	return w;
+}
+
+/* The deadline has passed. If an unlock relied on w to be awake, or on who holds the list to look, another one wakes. */
+static void give_up(struct m *mp, wend_mutex *mu, struct wend__waiter *w)
+{
+	struct wend__waiter *other = NULL;
+	uint64_t s = waitq_lock(&mu->wend__state), to;
+
+	if (w->listed)
+		waitq_remove(&mu->wend__waiters, w);
+	do {
+		s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
+		to = s & ~(WAITQ_LOCK | (w->awake ? WOKEN : 0));
+		if (!(to & (LOCKED | WOKEN)) && !other)
+			other = take_first(mu);
+		if (!mu->wend__waiters)
+			to &= ~(WAITERS | STARVING);
+		if (other)
+			to |= WOKEN;
+	} while (!atm_cas_sc(&mu->wend__state, s, to)); /* L1 */
+	if (other)
+		waitq_end(mp, other, FATE_RETRY);
 }
 
 /* The runtime has ended around a foreign thread. */
-static cold void go_on_alone(wend_mutex *mu, struct wend__waiter *w)
+static cold bool go_on_alone(wend_mutex *mu, struct wend__waiter *w)
 {
-	bool listed = waitq_lock(&mu->wend__state) && w->listed;
+	bool listed = waitq_lock(&mu->wend__state) && w->listed, got;
 
 	leave_list(mu, w);
-	for (unsigned turn = 0; !listed && waitq_fate(w) == FATE_QUEUED; turn++)
+	for (unsigned turn = 0; !waitq_settled(w, listed); turn++)
 		waitq_relax(turn); /* an unlock is at it */
 	leave_foreign();
-	if (waitq_fate(w) == FATE_OWNS) {
-		atm_and_sc(&mu->wend__state, ~WOKEN);
-		return;
-	}
-	while (!compete(mu, NULL, w))
+	got = waitq_fate(w) == FATE_OWNS;
+	while (!got && !(got = compete(mu, NULL, w))) {
+		if (w->until && until_passed(w->until))
+			break;
 		waitq_nap();
+	}
+	if (w->awake)
+		atm_and_sc(&mu->wend__state, ~WOKEN);
+	return got;
 }
 
-static noinline void lock_slow(wend_mutex *mu)
+/* False: not before the deadline. */
+static noinline bool lock_slow(wend_mutex *mu, struct until *until)
 {
 	struct m *mp = enter();
-	struct wend__waiter w = {.obj = mu};
+	struct wend__waiter w = {.obj = mu, .until = until};
 
 	while (!compete(mu, mp, &w)) {
+		bool expired = false;
+
 		w.gp = current(mp, "wend_mutex_lock");
+		if (until)
+			until_arm(mp, until, w.gp, &w.fate);
 		mp = g_park(mp, w.gp, WAIT_MUTEX, mu, commit, &w);
+		if (until)
+			expired = until_disarm(until);
+		if (expired) {
+			give_up(mp, mu, &w);
+			leave_any(mp);
+			return false;
+		}
 		switch (waitq_fate(&w)) {
-		case FATE_QUEUED:
-			go_on_alone(mu, &w);
-			return;
+		case FATE_RETRY:
+			w.awake = true;
+			w.starving = clock_now() - w.since > STARVING_NS;
+			break;
 		case FATE_OWNS:
 			if (clock_now() - w.since < STARVING_NS)
 				atm_and_sc(&mu->wend__state, ~STARVING); /* on the list they wait for less than we did */
 			leave_any(mp);
-			return;
+			return true;
 		default:
-			w.awake = true;
-			w.starving = clock_now() - w.since > STARVING_NS;
+			return go_on_alone(mu, &w);
 		}
 	}
 	leave_any(mp);
+	return true;
 }
 
 void wend_mutex_lock(wend_mutex *mu)
 {
 	if (unlikely(atm_bts_sc(&mu->wend__state, LOCKED_BIT))) /* M1; leaves the other bits, and who they speak of, alone */
-		lock_slow(mu);
+		lock_slow(mu, NULL);
 	race_acquire(mu);
+}
+
+int wend_mutex_lock_dl(wend_mutex *mu, int64_t deadline)
+{
+	struct until until = {.deadline = deadline};
+
+	if (unlikely(atm_bts_sc(&mu->wend__state, LOCKED_BIT)) && (until_passed(&until) || !lock_slow(mu, &until))) /* M1 */
+		return -ETIMEDOUT;
+	race_acquire(mu);
+	return 0;
 }
 
 bool wend_mutex_trylock(wend_mutex *mu)
@@ -164,19 +229,21 @@ bool wend_mutex_trylock(wend_mutex *mu)
 /* The oldest waiter gets the mutex, or wakes to compete for it. The caller holds the list, and the mutex. */
 static void wake(struct m *mp, wend_mutex *mu)
 {
-	struct wend__waiter *w = mu->wend__waiters;
+	struct wend__waiter *w = take_first(mu);
 	uint64_t s, to;
 
-	waitq_remove(&mu->wend__waiters, w);
 	do {
 		s = atm_load_rlx(&mu->wend__state); /* rlx: the CAS decides */
 		to = s & ~WAITQ_LOCK;
 		if (!mu->wend__waiters)
 			to &= ~(WAITERS | STARVING);
-		if (!(s & STARVING))
+		if (!w)
+			to &= ~LOCKED;
+		else if (!(s & STARVING))
 			to = (to & ~LOCKED) | WOKEN;
 	} while (!atm_cas_sc(&mu->wend__state, s, to)); /* M1, L1; the last access to mu */
-	waitq_end(mp, w, s & STARVING ? FATE_OWNS : FATE_RETRY);
+	if (w)
+		waitq_end(mp, w, s & STARVING ? FATE_OWNS : FATE_RETRY);
 }
 
 /* Nobody need be woken. Who holds the list is about to sleep, and will see that the mutex is free. */

@@ -17,6 +17,8 @@
  */
 #include "wend/rwmutex.h"
 
+#include <errno.h>
+
 #include "atomics/asym.h"
 #include "base/clock.h"
 #include "base/fatal.h"
@@ -63,15 +65,19 @@ static void release(wend_rwmutex *rw, uint64_t drop, uint64_t plus)
 	while (!atm_cas_sc(&rw->wend__state, s, ((s & ~(drop | WAITQ_LOCK | WAITERS)) + plus) | left)); /* L1, R1 */
 }
 
-/* Takes all readers off their list. How many? */
+/* Takes all readers off their list; who has given up is none. How many? */
 static uint64_t take_readers(wend_rwmutex *rw, struct wend__waiter **first)
 {
 	uint64_t n = 0;
 
-	*first = rw->wend__readers;
-	rw->wend__readers = NULL;
-	for (struct wend__waiter *w = *first; w && w->listed; w = w->next, n++)
-		w->listed = false;
+	*first = NULL;
+	for (struct wend__waiter *w; (w = rw->wend__readers);) {
+		waitq_remove(&rw->wend__readers, w);
+		if (!waitq_claim(w))
+			continue;
+		waitq_append_taken(first, w);
+		n++;
+	}
 	return n;
 }
 
@@ -124,9 +130,10 @@ static noinline void reader_left(struct m *mp, wend_rwmutex *rw)
 	uint64_t s = waitq_lock(&rw->wend__state); /* R5 */
 	struct wend__waiter *w = NULL;
 
-	if ((s & SLEEPS) && readers_gone(rw, s)) {
-		w = rw->wend__writer;
+	if ((s & SLEEPS) && readers_gone(rw, s) && (w = rw->wend__writer)) {
 		waitq_remove(&rw->wend__writer, w);
+		if (!waitq_claim(w))
+			w = NULL; /* has given up: it lets the readers in again itself */
 	}
 	release(rw, w ? BIAS | FENCED | DRAIN | SLEEPS : 0, 0);
 	waitq_end_all(mp, w, FATE_OWNS);
@@ -265,18 +272,19 @@ static bool commit_reader(struct g *gp, void *arg)
 	(void)gp;
 	waitq_lock(&rw->wend__state);
 	waitq_append(&rw->wend__readers, w);
-	while ((s = atm_load_rlx(&rw->wend__state)) & WRITER) /* rlx: the CAS decides */
+	bool opened = waitq_open(w), ready;
+
+	while (opened && ((s = atm_load_rlx(&rw->wend__state)) & WRITER)) /* rlx: the CAS decides */
 		if (atm_cas_sc(&rw->wend__state, s, (s & ~WAITQ_LOCK) | WAITERS)) /* L1 */
 			return true;
 	waitq_remove(&rw->wend__readers, w);
-	atm_store_rlx(&w->fate, FATE_RETRY); /* rlx: the waiter comes after us */
+	ready = waitq_back_out(w, opened, FATE_RETRY);
 	release(rw, 0, 0);
-	return false;
+	return ready;
 }
 
-/* The runtime has ended around a foreign thread, which takes itself off its list and goes on by polling. False: it
- * has been given the lock before. */
-static cold bool leave_list(wend_rwmutex *rw, struct wend__waiter **list, struct wend__waiter *w, uint64_t drop)
+/* The deadline has passed, or the runtime has ended around a foreign thread. False: it was on its list no more. */
+static bool leave_list(wend_rwmutex *rw, struct wend__waiter **list, struct wend__waiter *w, uint64_t drop)
 {
 	bool listed;
 
@@ -284,18 +292,38 @@ static cold bool leave_list(wend_rwmutex *rw, struct wend__waiter **list, struct
 	listed = w->listed;
 	if (listed)
 		waitq_remove(list, w);
-	release(rw, listed ? drop : 0, 0);
-	for (unsigned turn = 0; !listed && waitq_fate(w) == FATE_QUEUED; turn++)
+	release(rw, drop, 0);
+	return listed;
+}
+
+/* The runtime has ended around a foreign thread, which takes itself off its list and goes on by polling. False: it
+ * has been given the lock before. */
+static cold bool go_on_alone(wend_rwmutex *rw, struct wend__waiter **list, struct wend__waiter *w, uint64_t drop)
+{
+	bool listed = leave_list(rw, list, w, drop);
+
+	for (unsigned turn = 0; !waitq_settled(w, listed); turn++)
 		waitq_relax(turn); /* somebody is giving it the lock */
 	leave_foreign();
 	return listed;
 }
 
-/* counted: the cell that the fast way has added to in vain, or NULL; lost: its swap has failed. */
-static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted, bool lost)
+static cold bool poll_to_read(wend_rwmutex *rw, const struct until *until)
+{
+	while (!try_read(NULL, rw, true)) {
+		if (until && until_passed(until))
+			return false;
+		waitq_nap();
+	}
+	return true;
+}
+
+/* False: not before the deadline. counted: the cell that the fast way has added to in vain, or NULL; lost: its swap has
+ * failed. */
+static noinline bool rlock_slow(wend_rwmutex *rw, atm_u64 *counted, bool lost, struct until *until)
 {
 	struct m *mp = enter();
-	struct wend__waiter w = {.obj = rw};
+	struct wend__waiter w = {.obj = rw, .until = until};
 
 	if (counted) {
 		cell_change(counted, -1);
@@ -307,17 +335,21 @@ static noinline void rlock_slow(wend_rwmutex *rw, atm_u64 *counted, bool lost)
 		if (spin(mp, &spent, LOOK_PAUSES))
 			continue;
 		w.gp = current(mp, "wend_rwmutex_rlock");
+		if (until)
+			until_arm(mp, until, w.gp, &w.fate);
 		mp = g_park(mp, w.gp, WAIT_RWMUTEX_RLOCK, rw, commit_reader, &w);
+		if (until && until_disarm(until)) {
+			leave_list(rw, &rw->wend__readers, &w, 0);
+			leave_any(mp);
+			return false;
+		}
 		if (waitq_fate(&w) == FATE_OWNS)
 			break;
-		if (waitq_fate(&w) == FATE_QUEUED) {
-			if (leave_list(rw, &rw->wend__readers, &w, 0))
-				while (!try_read(NULL, rw, true))
-					waitq_nap();
-			return;
-		}
+		if (waitq_fate(&w) != FATE_RETRY)
+			return !go_on_alone(rw, &rw->wend__readers, &w, 0) || poll_to_read(rw, until);
 	}
 	leave_any(mp);
+	return true;
 }
 
 /* All that is rare is one call at the end: the fast way saves no register. */
@@ -346,8 +378,20 @@ void wend_rwmutex_rlock(wend_rwmutex *rw)
 		}
 		lost = true;
 	}
-	rlock_slow(rw, cell, lost);
+	rlock_slow(rw, cell, lost, NULL);
 	race_acquire(TO_ALL(rw));
+}
+
+int wend_rwmutex_rlock_dl(wend_rwmutex *rw, int64_t deadline)
+{
+	struct until until = {.deadline = deadline};
+
+	if (!wend_rwmutex_tryrlock(rw)) {
+		if (until_passed(&until) || !rlock_slow(rw, NULL, false, &until))
+			return -ETIMEDOUT;
+		race_acquire(TO_ALL(rw));
+	}
+	return 0;
 }
 
 bool wend_rwmutex_tryrlock(wend_rwmutex *rw)
@@ -361,7 +405,7 @@ bool wend_rwmutex_tryrlock(wend_rwmutex *rw)
 	return got;
 }
 
-static void stop_drain(struct m *mp, wend_rwmutex *rw);
+static void let_readers_in(struct m *mp, wend_rwmutex *rw);
 
 /* The sum of the cells seems negative: drains the lock, to know for certain. */
 static cold void check_misuse(wend_rwmutex *rw)
@@ -376,7 +420,7 @@ static cold void check_misuse(wend_rwmutex *rw)
 
 		asym_heavy(); /* R3, R4. mutant: only misuse comes here */
 		cells_are_empty(rw);
-		stop_drain(mp, rw);
+		let_readers_in(mp, rw);
 		leave_any(mp);
 	}
 	wend_mutex_unlock(&rw->wend__writers);
@@ -476,17 +520,15 @@ static void end_drain(wend_rwmutex *rw)
 	while ((s & BIAS) && !atm_cas_sc(&rw->wend__state, s, s & ~(BIAS | FENCED | DRAIN))); /* R1 */
 }
 
-/* Not after all: the readers that queued meanwhile come in, and the lock is biased again. */
-static void stop_drain(struct m *mp, wend_rwmutex *rw)
+/* Not after all: the readers that queued meanwhile come in, and a biased lock is so again. */
+static void let_readers_in(struct m *mp, wend_rwmutex *rw)
 {
 	struct wend__waiter *first;
-	uint64_t n;
+	uint64_t s = waitq_lock(&rw->wend__state), n = take_readers(rw, &first);
 
-	waitq_lock(&rw->wend__state);
-	n = take_readers(rw, &first);
-	if (n)
+	if ((s & BIAS) && n)
 		cells_add(mp, rw, (int64_t)n);
-	release(rw, DRAIN | WRITER, 0);
+	release(rw, DRAIN | SLEEPS | WRITER, s & BIAS ? 0 : n * READER);
 	waitq_end_all(mp, first, FATE_OWNS);
 }
 
@@ -503,47 +545,90 @@ static bool commit_writer(struct g *gp, void *arg)
 
 	(void)gp;
 	waitq_append(&rw->wend__writer, w);
-	while (s = atm_load_rlx(&rw->wend__state), !readers_gone(rw, s)) /* rlx: the CAS decides */
+	bool opened = waitq_open(w), ready;
+
+	while (opened && (s = atm_load_rlx(&rw->wend__state), !readers_gone(rw, s))) /* rlx: the CAS decides */
 		if (atm_cas_sc(&rw->wend__state, s, (s & ~WAITQ_LOCK) | SLEEPS)) /* R5, L1 */
 			return true;
 	waitq_remove(&rw->wend__writer, w);
-	atm_store_rlx(&w->fate, FATE_OWNS); /* rlx: the waiter comes after us */
-	release(rw, BIAS | FENCED | DRAIN, 0);
-	return false;
+	ready = waitq_back_out(w, opened, FATE_OWNS);
+	release(rw, opened && !ready ? BIAS | FENCED | DRAIN : 0, 0);
+	return ready;
 }
 
-static struct m *wait_for_readers(struct m *mp, wend_rwmutex *rw)
+/* False: not before the deadline; the lock is as stop_readers has left it. */
+static bool wait_for_readers(struct m **mp, wend_rwmutex *rw, struct until *until)
 {
-	struct wend__waiter w = {.obj = rw};
+	struct wend__waiter w = {.obj = rw, .until = until};
 
 	for (int spent = 0; !gone_now(rw);) {
-		if (spin(mp, &spent, 2)) /* short looks: nobody comes in meanwhile */
+		if (spin(*mp, &spent, 2)) /* short looks: nobody comes in meanwhile */
 			continue;
-		w.gp = current(mp, "wend_rwmutex_lock");
-		mp = g_park(mp, w.gp, WAIT_RWMUTEX_LOCK, rw, commit_writer, &w);
-		if (waitq_fate(&w) == FATE_OWNS || !leave_list(rw, &rw->wend__writer, &w, SLEEPS))
-			return mp;
-		while (!gone_now(rw))
+		w.gp = current(*mp, "wend_rwmutex_lock");
+		if (until)
+			until_arm(*mp, until, w.gp, &w.fate);
+		*mp = g_park(*mp, w.gp, WAIT_RWMUTEX_LOCK, rw, commit_writer, &w);
+		if (until && until_disarm(until)) {
+			leave_list(rw, &rw->wend__writer, &w, SLEEPS);
+			return false;
+		}
+		if (waitq_fate(&w) == FATE_OWNS)
+			return true;
+		bool alone = go_on_alone(rw, &rw->wend__writer, &w, SLEEPS);
+
+		*mp = enter(); /* which the caller leaves */
+		if (!alone)
+			return true;
+		while (!gone_now(rw)) {
+			if (until && until_passed(until))
+				return false;
 			waitq_nap();
+		}
 	}
 	end_drain(rw);
-	return mp;
+	return true;
 }
 
-void wend_rwmutex_lock(wend_rwmutex *rw)
+/* The writers' mutex is held. False: not before the deadline. */
+static force_inline bool write_lock(wend_rwmutex *rw, struct until *until)
 {
-	uint64_t s;
+	uint64_t s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
+	bool got = true;
 
-	wend_mutex_lock(&rw->wend__writers);
-	s = atm_load_rlx(&rw->wend__state); /* rlx: the CAS decides */
 	if (unlikely((s & ~READS) != 0 || !atm_cas_sc(&rw->wend__state, s, WRITER))) { /* R1 */
 		struct m *mp = enter();
 
 		stop_readers(rw);
-		leave_any(wait_for_readers(mp, rw));
+		got = wait_for_readers(&mp, rw, until);
+		if (!got)
+			let_readers_in(mp, rw);
+		leave_any(mp);
 	}
-	race_acquire(TO_ALL(rw));
-	race_acquire(TO_WRITERS(rw));
+	if (got) {
+		race_acquire(TO_ALL(rw));
+		race_acquire(TO_WRITERS(rw));
+	}
+	return got;
+}
+
+void wend_rwmutex_lock(wend_rwmutex *rw)
+{
+	wend_mutex_lock(&rw->wend__writers);
+	write_lock(rw, NULL);
+}
+
+int wend_rwmutex_lock_dl(wend_rwmutex *rw, int64_t deadline)
+{
+	struct until until = {.deadline = deadline};
+
+	if (until_passed(&until))
+		return wend_rwmutex_trylock(rw) ? 0 : -ETIMEDOUT;
+	if (wend_mutex_lock_dl(&rw->wend__writers, deadline) != 0)
+		return -ETIMEDOUT;
+	if (write_lock(rw, &until))
+		return 0;
+	wend_mutex_unlock(&rw->wend__writers);
+	return -ETIMEDOUT;
 }
 
 /* The readers that there may be are gone, or come back in: false. */
@@ -561,7 +646,7 @@ static bool try_write(struct m *mp, wend_rwmutex *rw)
 		end_drain(rw);
 		return true;
 	}
-	stop_drain(mp, rw);
+	let_readers_in(mp, rw);
 	return false;
 }
 

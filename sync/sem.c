@@ -75,10 +75,9 @@ static void hand_out(struct m *mp, wend_sem *sem, uint64_t n)
 
 	while ((w = sem->wend__waiters) && in_use + given + w->want <= (uint64_t)sem->wend__size) {
 		waitq_remove(&sem->wend__waiters, w);
-		if (!waitq_claim(w, FATE_OWNS))
+		if (!waitq_claim(w))
 			continue;
-		waitq_append(&go, w);
-		w->listed = false;
+		waitq_append_taken(&go, w);
 		given += w->want;
 	}
 	release_list(sem, (given - n) * UNIT); /* the last access to sem */
@@ -94,18 +93,15 @@ static bool commit(struct g *gp, void *arg)
 	(void)gp;
 	waitq_lock(&sem->wend__state);
 	waitq_append(&sem->wend__waiters, w);
-	bool mine = !waitq_open(w); /* to make ready again */
+	bool opened = waitq_open(w), ready;
 
-	while (!mine && (s = atm_load_rlx(&sem->wend__state), (s & WAITERS) || !fits(sem, s, w->want))) /* rlx: the CAS decides */
+	while (opened && (s = atm_load_rlx(&sem->wend__state), (s & WAITERS) || !fits(sem, s, w->want))) /* rlx: the CAS decides */
 		if (atm_cas_sc(&sem->wend__state, s, (s & ~WAITQ_LOCK) | WAITERS)) /* S2, L1 */
 			return true;
 	waitq_remove(&sem->wend__waiters, w);
-	if (!mine)
-		mine = waitq_claim(w, FATE_RETRY);
-	if (!w->until)
-		atm_store_rlx(&w->fate, FATE_RETRY); /* rlx: the waiter comes after us */
+	ready = waitq_back_out(w, opened, FATE_RETRY);
 	release_list(sem, 0);
-	return !mine;
+	return ready;
 }
 
 /* Nobody but the clock knows of it. */
@@ -118,17 +114,16 @@ static bool commit_in_vain(struct g *gp, void *claim)
 /* The runtime has ended around a foreign thread. */
 static cold bool go_on_alone(wend_sem *sem, struct wend__waiter *w)
 {
-	bool listed, got = false;
+	bool listed, got;
 
 	waitq_lock(&sem->wend__state);
 	listed = w->listed;
 	if (listed)
 		waitq_remove(&sem->wend__waiters, w);
 	release_list(sem, 0);
-	for (unsigned turn = 0; !listed && !got; turn++) {
-		got = waitq_fate(w) == FATE_OWNS; /* a release is at it */
-		waitq_relax(turn);
-	}
+	for (unsigned turn = 0; !waitq_settled(w, listed); turn++)
+		waitq_relax(turn); /* a release is at it */
+	got = waitq_fate(w) == FATE_OWNS;
 	leave_foreign();
 	while (!got && !(got = try_take(sem, w->want, 0))) {
 		if (w->until && until_passed(w->until))

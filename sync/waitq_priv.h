@@ -28,10 +28,11 @@
 
 enum fate {
 	FATE_PARKED = CLAIM_OPEN, /* on the list, and asleep (cond, or with a deadline) */
-	FATE_OWNS = CLAIM_DONE,   /* off it: what was wanted is the waiter's */
+	FATE_TAKEN = CLAIM_DONE,  /* off it, with a deadline: one of the last two comes */
 	FATE_EXPIRED = CLAIM_EXPIRED, /* on it or off it: wants nothing any more */
 	FATE_QUEUED = CLAIM_ARMING,   /* on it */
 	FATE_RETRY,                   /* off it: compete again */
+	FATE_OWNS,                    /* off it: what was wanted is the waiter's */
 };
 
 struct wend__waiter {
@@ -47,13 +48,11 @@ struct wend__waiter {
 	atm_u32 fate;                     /* enum fate; who takes the node off the list */
 };
 
-static inline void waitq_append(struct wend__waiter **head, struct wend__waiter *w)
+/* To a list that hangs in no object: of those who will go on. */
+static inline void waitq_append_taken(struct wend__waiter **head, struct wend__waiter *w)
 {
 	struct wend__waiter *first = *head;
 
-	if (!w->until)
-		atm_store_rlx(&w->fate, FATE_QUEUED); /* rlx: published with the list, L1; else until_arm has */
-	w->listed = true;
 	if (!first) {
 		*head = w->next = w->prev = w;
 		return;
@@ -62,6 +61,14 @@ static inline void waitq_append(struct wend__waiter **head, struct wend__waiter 
 	w->prev = first->prev;
 	w->prev->next = w;
 	first->prev = w;
+}
+
+static inline void waitq_append(struct wend__waiter **head, struct wend__waiter *w)
+{
+	if (!w->until)
+		atm_store_rlx(&w->fate, FATE_QUEUED); /* rlx: published with the list, L1; else until_arm has */
+	w->listed = true;
+	waitq_append_taken(head, w);
 }
 
 static inline void waitq_prepend(struct wend__waiter **head, struct wend__waiter *w)
@@ -130,10 +137,21 @@ static inline bool waitq_open(struct wend__waiter *w)
 	return likely(!w->until) || until_open(&w->fate);
 }
 
-/* The list is held: w is to get what fate says. False: it has expired, wants nothing, and goes on by itself. */
-static inline bool waitq_claim(struct wend__waiter *w, enum fate fate)
+/* The list is held: w is to be given something. False: it has expired, wants nothing, and goes on by itself. */
+static inline bool waitq_claim(struct wend__waiter *w)
 {
-	return likely(!w->until) || atm_cas_sc(&w->fate, FATE_PARKED, fate); /* U2 */
+	return likely(!w->until) || until_grant(&w->fate);
+}
+
+/* In a commit, the list held and w off it again, as there is nothing to wait for. What the commit returns: true when the
+ * timer has made w ready just now. */
+static inline bool waitq_back_out(struct wend__waiter *w, bool opened, enum fate fate)
+{
+	bool lost = opened && !waitq_claim(w);
+
+	if (opened && !lost)
+		atm_store_rlx(&w->fate, fate); /* rlx: the waiter comes after us */
+	return lost;
 }
 
 /* A waiter is off the list, which has been released: it goes on. Nothing of w may be touched after. */
@@ -161,6 +179,14 @@ static inline void waitq_end_all(struct m *mp, struct wend__waiter *first, enum 
 static inline enum fate waitq_fate(struct wend__waiter *w)
 {
 	return (enum fate)atm_load_acq(&w->fate); /* acq L2; mutant: as in waitq_end */
+}
+
+/* Nobody else is at it: it stands on its list, or its fate is decided. */
+static inline bool waitq_settled(struct wend__waiter *w, bool listed)
+{
+	enum fate fate = waitq_fate(w);
+
+	return listed || fate == FATE_RETRY || fate == FATE_OWNS || fate == FATE_EXPIRED;
 }
 
 /* What a foreign thread does after it has unlinked itself from a list that nobody will serve any more. */

@@ -40,6 +40,10 @@ typedef struct wend_mutex {
 /* Locks m; blocks while it is locked. While it is free: one locked instruction. */
 WEND_API void wend_mutex_lock(wend_mutex *m);
 
+/* Locks m, but waits no longer than to the deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline, wend/time.h): 0, or
+ * -ETIMEDOUT and it is not locked. A mutex that is free is locked even if the deadline has passed. */
+WEND_API WEND_NODISCARD int wend_mutex_lock_dl(wend_mutex *m, int64_t deadline);
+
 /* Locks m and returns true if it is unlocked at this moment; else false. Never blocks. */
 WEND_API WEND_NODISCARD bool wend_mutex_trylock(wend_mutex *m);
 

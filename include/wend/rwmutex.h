@@ -50,6 +50,12 @@ WEND_API void wend_rwmutex_rlock(wend_rwmutex *rw);
 /* The same if it need not block; else false. */
 WEND_API WEND_NODISCARD bool wend_rwmutex_tryrlock(wend_rwmutex *rw);
 
+/* Lock for reading, for writing, but wait no longer than to the deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline,
+ * wend/time.h): 0, or -ETIMEDOUT and rw is not locked. What can be had at once is, even if the deadline has passed. A
+ * writer that gives up lets in the readers that it has held up. */
+WEND_API WEND_NODISCARD int wend_rwmutex_rlock_dl(wend_rwmutex *rw, int64_t deadline);
+WEND_API WEND_NODISCARD int wend_rwmutex_lock_dl(wend_rwmutex *rw, int64_t deadline);
+
 /* Releases one read lock. Never blocks; O(1), or O(number of P's) when it is released on a P that holds no read
  * lock of rw, or while a writer waits.
  * Fatal: `sync: RUnlock of unlocked RWMutex`, at once or, when others hold read locks, later. */

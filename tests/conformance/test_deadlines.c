@@ -272,6 +272,49 @@ CO_TEST(a_condition_times_out_with_the_mutex_held)
 	all_over();
 }
 
+CO_TEST(a_lock_times_out_and_is_not_held)
+{
+	int64_t deadline = wend_deadline(SOON);
+
+	CHECK_EQ(wend_mutex_lock_dl(&mu, 0), 0); /* it is free */
+	CHECK_EQ(wend_mutex_lock_dl(&mu, deadline), -ETIMEDOUT);
+	CHECK(wend_now() >= deadline);
+	CHECK_EQ(wend_mutex_lock_dl(&mu, 0), -ETIMEDOUT);
+	wend_mutex_unlock(&mu);
+	CHECK(wend_mutex_trylock(&mu));
+	wend_mutex_unlock(&mu);
+}
+
+static wend_rwmutex rw;
+static int reads;
+
+static void read_once(void *arg)
+{
+	wend_rwmutex_rlock(&rw);
+	reads++;
+	wend_rwmutex_runlock(&rw);
+	wend_waitgroup_done(&over);
+}
+
+CO_TEST(a_writer_that_gives_up_lets_the_readers_in)
+{
+	wend_rwmutex_rlock(&rw);
+	start(read_once, NULL); /* runs when we wait, and so behind the writer */
+	CHECK_EQ(wend_rwmutex_lock_dl(&rw, wend_deadline(SOON)), -ETIMEDOUT);
+	all_over();
+	CHECK_EQ(reads, 1);
+	CHECK_EQ(wend_rwmutex_lock_dl(&rw, 0), -ETIMEDOUT);
+	wend_rwmutex_runlock(&rw);
+	CHECK_EQ(wend_rwmutex_lock_dl(&rw, 0), 0);
+	CHECK_EQ(wend_rwmutex_rlock_dl(&rw, 0), -ETIMEDOUT);
+	CHECK_EQ(wend_rwmutex_rlock_dl(&rw, wend_deadline(SOON)), -ETIMEDOUT);
+	CHECK_EQ(wend_rwmutex_lock_dl(&rw, wend_deadline(SOON)), -ETIMEDOUT);
+	wend_rwmutex_unlock(&rw);
+	CHECK_EQ(wend_rwmutex_rlock_dl(&rw, wend_deadline(SOON)), 0);
+	wend_rwmutex_runlock(&rw);
+	wend_rwmutex_free(&rw);
+}
+
 static void be_done_later(void *wg)
 {
 	wend_sleep(SOON);
@@ -310,6 +353,9 @@ static void *wait_on_a_thread(void *arg)
 	CHECK_EQ(wend_sem_acquire_dl(&sem, 3, wend_deadline(SOON)), -ETIMEDOUT);
 	wend_mutex_lock(&mu);
 	CHECK_EQ(wend_cond_wait_dl(&cond, &mu, wend_deadline(SOON)), -ETIMEDOUT);
+	CHECK_EQ(wend_mutex_lock_dl(&mu, wend_deadline(SOON)), -ETIMEDOUT);
+	CHECK_EQ(wend_rwmutex_rlock_dl(&rw, wend_deadline(SOON)), -ETIMEDOUT);
+	CHECK_EQ(wend_rwmutex_lock_dl(&rw, wend_deadline(SOON)), -ETIMEDOUT);
 	wend_mutex_unlock(&mu);
 	wend_waitgroup_done(wg);
 	return NULL;
@@ -321,7 +367,10 @@ CO_TEST(a_foreign_thread_may_have_deadlines_everywhere)
 	pthread_t thread;
 
 	wend_waitgroup_add(&wg, 1);
+	wend_rwmutex_lock(&rw);
 	CHECK_EQ(pthread_create(&thread, NULL, wait_on_a_thread, &wg), 0);
 	wend_waitgroup_wait(&wg);
 	pthread_join(thread, NULL);
+	wend_rwmutex_unlock(&rw);
+	wend_rwmutex_free(&rw);
 }

@@ -271,3 +271,109 @@ MODEL_TEST(a_wait_group_is_waited_for_to_the_end_or_the_deadline, .cover = 3, .w
 	end();
 	model_cover(rc == 0);
 }
+
+/* ---- Mutex, reader-writer mutex ----------------------------------------------------------------- */
+
+static wend_rwmutex rw;
+static int inside; /* plain: who is inside alone */
+
+static void lock_for_a_while(void *arg)
+{
+	wend_mutex_lock(&mu);
+	inside++;
+	inside--;
+	wend_mutex_unlock(&mu);
+}
+
+/* Three want it, one of them for a limited time: nobody is inside with another, and nobody is forgotten. */
+MODEL_TEST(who_gives_up_a_mutex_takes_nobodys_wake_up_along, .cover = 3, .weight = 3)
+{
+	begin(4);
+	mu = (wend_mutex)WEND_ZERO;
+	inside = 0;
+	co_go(the_clock, NULL);
+	co_go(lock_for_a_while, NULL);
+	co_go(lock_for_a_while, NULL);
+	rc = wend_mutex_lock_dl(&mu, soon());
+	if (rc == 0) {
+		MODEL_CHECK_EQ(inside, 0);
+		wend_mutex_unlock(&mu);
+	}
+	atm_store_rel(&over, 1);
+	end();
+	MODEL_CHECK(wend_mutex_trylock(&mu));
+	model_cover(rc == 0);
+}
+
+static void read_once(void *arg)
+{
+	wend_rwmutex_rlock(&rw);
+	MODEL_CHECK_EQ(inside, 0);
+	wend_rwmutex_runlock(&rw);
+}
+
+static void write_in_time(void *arg)
+{
+	rc = wend_rwmutex_lock_dl(&rw, soon());
+	if (rc == 0) {
+		inside++;
+		inside--;
+		wend_rwmutex_unlock(&rw);
+	}
+	atm_store_rel(&over, 1);
+}
+
+/* A writer that gives up lets in the readers that it has held up. */
+MODEL_TEST(readers_come_in_when_a_writer_gives_up, .cover = 3, .weight = 3, .leaks = true)
+{
+	begin(4);
+	rw = (wend_rwmutex)WEND_ZERO;
+	inside = 0;
+	wend_rwmutex_rlock(&rw);
+	co_go(the_clock, NULL);
+	co_go(write_in_time, NULL);
+	co_go(read_once, NULL);
+	if (model_choose(2)) {
+		wend_rwmutex_runlock(&rw);
+		end();
+	} else { /* for as long as it takes */
+		while (!atm_load_acq(&over))
+			atm_pause();
+		MODEL_CHECK_EQ(rc, -ETIMEDOUT);
+		end();
+		wend_rwmutex_runlock(&rw);
+	}
+	MODEL_CHECK(wend_rwmutex_trylock(&rw));
+	wend_rwmutex_unlock(&rw);
+	wend_rwmutex_free(&rw);
+	model_cover(rc == 0);
+}
+
+static void write_once(void *arg)
+{
+	wend_rwmutex_lock(&rw);
+	inside++;
+	inside--;
+	wend_rwmutex_unlock(&rw);
+}
+
+/* A reader that gives up is not counted among those that the writer lets in. */
+MODEL_TEST(a_reader_that_gives_up_holds_nothing, .cover = 3, .weight = 2, .leaks = true)
+{
+	begin(3);
+	rw = (wend_rwmutex)WEND_ZERO;
+	inside = 0;
+	co_go(the_clock, NULL);
+	co_go(write_once, NULL);
+	rc = wend_rwmutex_rlock_dl(&rw, soon());
+	if (rc == 0) {
+		MODEL_CHECK_EQ(inside, 0);
+		wend_rwmutex_runlock(&rw);
+	}
+	atm_store_rel(&over, 1);
+	end();
+	MODEL_CHECK(wend_rwmutex_trylock(&rw));
+	wend_rwmutex_unlock(&rw);
+	wend_rwmutex_free(&rw);
+	model_cover(rc == 0);
+}
