@@ -8,9 +8,9 @@
  *                         former P idle: with it; any P idle: with that one;
  *                         else off the stack, then into the queue, and the M to the sleeping ones
  *
- *   B1  Whoever comes back either takes an idle P, or queues and blocked--, in one hold of sched.lock; whoever
- *       cannot start a P makes it idle under sched.lock, then reads blocked: the first sees the P idle, or
- *       the second sees that nobody will come for it (wake.c, start_p).
+ *   B1  Whoever comes back takes an idle P, or queues and then looks for one (I1); blocked-- in the same hold of
+ *       sched.lock. Whoever cannot start a P makes it idle under sched.lock, then reads blocked (wake.c, start_p): that is
+ *       not 0 if somebody may still come for it. check_deadlock reads it in a hold of its own.
  *   I1  for the queue, as everywhere: see idle.c.
  *
  * An M in such a call holds no P, no lock and no section, and is on no list but that of all M's: nobody waits for it but
@@ -44,7 +44,7 @@ static noinline void go_away(struct m *mp)
 	gp->wait_reason = WAIT_SYSCALL;
 	gp->wait_obj = NULL;
 	gp->parked_at = pp->now;
-	atm_store_rel(&gp->state, G_BLOCKED); /* rel: where it stands, for lists */
+	atm_store_rel(&gp->state, G_BLOCKED); /* rel: where it stands, for lists. mutant: the checker reads none */
 	STAT(pp, blockings);
 	TRACE(block, pp, gp);
 	atm_add_sc(&sched.blocked, 1); /* before the P is idle: no deadlock */

@@ -129,7 +129,7 @@ static void start_p(struct p *pp, bool spinning)
 			return;
 		/* Nobody is left to run them: the shortage may pass (mp is NULL at our own limit), as Go hopes, too. Else they
 		 * wait for who comes back from a blocking call, if there is somebody. */
-		if ((!mp || try >= 3) && atm_load_acq(&sched.blocked)) /* acq B1, of blocking.c */
+		if ((!mp || try >= 3) && atm_load_rlx(&sched.blocked)) /* rlx: behind a full fence; B1, of blocking.c */
 			return;
 		if (try == 20)
 			wend__fatal("no thread can be had, and none is left to run coroutines: raise ulimit -u, "

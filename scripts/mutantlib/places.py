@@ -21,7 +21,7 @@ TESTS = {
 	"sched/runq.c": SCHED,
 	"sched/search.c": SCHED,
 	"sched/trim.c": ["test_model_trim", "test_model_park"],
-	"sched/wake.c": SCHED,
+	"sched/wake.c": SCHED + ["test_model_blocking"],
 	"sched/sched_priv.h": ["test_model_trim", "test_model_park", "test_model_sched"],
 	"sync/chan.h": ["test_model_chan"],
 	"sync/counter.c": ["test_model_sync"],
@@ -175,6 +175,11 @@ CHECKS = [
 	("sync/sem.c", "if ((s & busy) || !fits(sem, s, n))", "if (!fits(sem, s, n))", "overtakes"),
 	("sync/cond.c", "return atm_cas_sc(&w->fate, FATE_QUEUED, FATE_PARKED); /* K2 */",
 		"return atm_store_rel(&w->fate, FATE_PARKED), true;", "K2: sleeps although it was taken off the list"),
+	("sched/blocking.c", "		wake_one(); /* I1: the lock was released by an exchange, a full fence */", "		;",
+		"I1: queues and wakes nobody"),
+	("sched/blocking.c", "		wake_p(bound);", "		;", "queues for its P and does not wake it"),
+	("sched/wake.c", "if ((!mp || try >= 3) && atm_load_rlx(&sched.blocked)) /* rlx: behind a full fence; B1, of blocking.c */", "if (false)",
+		"B1: does not wait for who is in a call"),
 	("sched/trim.c", "		if (atm_load_acq(&gp->state) == G_WAITING && /* acq T2 */", "		if (", "T1: no second look at the state"),
 ]
 
