@@ -239,19 +239,20 @@ TEST(no_deadlock_while_somebody_is_in_a_call)
 	child_free(&c);
 }
 
-static int64_t locks(void *mutex)
+static void do_nothing(void *unused)
 {
-	wend_mutex_lock(mutex);
-	wend_mutex_unlock(mutex);
+}
+
+static int64_t spawns(void *unused)
+{
+	CHECK_EQ(wend_go(do_nothing, NULL), 0);
 	return 0;
 }
 
 /* A call of the library's from fn is none of a thread that could come again. */
 static void nobody_after_foreign_calls(void)
 {
-	wend_mutex mutex = WEND_ZERO;
-
-	wend_blocking(locks, &mutex);
+	wend_blocking(spawns, NULL);
 	wend_blocking(sleeps, &(int){1});
 	wend_chan_recv(NULL, NULL);
 }
@@ -293,8 +294,9 @@ static void end_while_it_waits(void *unused)
 	CHECK_EQ(pipe(ends), 0);
 	CHECK_EQ(wend_run(end_on_this_thread, &fn), -ETIMEDOUT);
 	CHECK_EQ(wend_run(end_on_this_thread, &fn), -EBUSY);
-	CHECK_EQ(write(ends[1], "x", 1), 1); /* what comes back then ends */
+	CHECK_EQ(write(ends[1], "x", 1), 1); /* what comes back then does not go on */
 	TEST_SLEEP_MS(50);
+	CHECK_EQ(sink, 0);
 	_exit(40);
 }
 
