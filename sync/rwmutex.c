@@ -31,7 +31,10 @@
 #define SLEEPS 32ULL
 #define FENCED 64ULL
 #define READ (1ULL << 8)
-#define READS (255 * READ)
+#define READS (65535 * READ)
+#define ENOUGH_LEAST 256 /* reads */
+#define ENOUGH_MOST 2048
+#define READ_GAINS 4 /* ns that a read gains where readers count in cells, about */
 #define READER (1ULL << 32)
 
 #define CALM_FACTOR ATM_SIZE(9, 0)
@@ -43,10 +46,21 @@ static inline uint32_t readers_of(uint64_t s)
 	return (uint32_t)(s >> 32);
 }
 
-/* Enough reads without a writer to think of bias, which takes a look at the clock. */
-static inline bool many_reads(uint64_t s)
+/* Enough reads without a writer to think of bias, which takes a look at the clock. Always, in a zero value. */
+static inline bool many_reads(wend_rwmutex *rw, uint64_t s)
 {
-	return ATM_SIZE((s & READS) == READS, true);
+	return ATM_SIZE((s & READS) / READ >= atm_load_rlx(&rw->wend__enough), true); /* rlx: a number */
+}
+
+/* The last revocation has taken so many ns. As many reads as lose that while they wait for the next bias make the worst
+ * twice the best. The least tells locks that are used from those that are not; the most, as one may have taken long
+ * by chance, and the calm bounds what they cost. */
+static void set_enough(wend_rwmutex *rw, int64_t ns)
+{
+	int64_t reads = ns / READ_GAINS;
+
+	reads = reads < ENOUGH_LEAST ? ENOUGH_LEAST : reads > ENOUGH_MOST ? ENOUGH_MOST : reads;
+	atm_store_rlx(&rw->wend__enough, (uint32_t)reads); /* rlx: as above */
 }
 
 /* What is ordered by what, for race detectors: writers before all, readers before writers. */
@@ -206,6 +220,10 @@ static noinline bool start_bias(struct m *mp, wend_rwmutex *rw, uint64_t s)
 	atm_u64 *cell;
 	int64_t n = (int64_t)readers_of(s) + 1;
 
+	if (ATM_SIZE(atm_load_rlx(&rw->wend__enough) == 0, false)) { /* rlx: as in many_reads */
+		set_enough(rw, 0);
+		return false;
+	}
 	if (!mp || (s & WAITQ_LOCK) || (uint64_t)clock_now() < atm_load_rlx(&rw->wend__calm)) /* rlx: a guess */
 		return false;
 	cell = cell_to_begin(mp, rw);
@@ -242,7 +260,7 @@ static bool try_read(struct m *mp, wend_rwmutex *rw, bool patient)
 				return true;
 			continue;
 		}
-		if (many_reads(s)) {
+		if (many_reads(rw, s)) {
 			if (start_bias(mp, rw, s))
 				return true;
 			to = (s & ~READS) + READER;
@@ -371,7 +389,7 @@ void wend_rwmutex_rlock(wend_rwmutex *rw)
 				return;
 			}
 		}
-	} else if (!(s & (READ - 1)) && !many_reads(s)) { /* central phase, nobody waits */
+	} else if (!(s & (READ - 1)) && !many_reads(rw, s)) { /* central phase, nobody waits */
 		if (likely(atm_cas_sc(&rw->wend__state, s, s + READER + READ))) { /* R1 */
 			race_acquire(TO_ALL(rw));
 			return;
@@ -506,6 +524,7 @@ static uint64_t stop_readers(wend_rwmutex *rw)
 		asym_heavy(); /* R3, R4 */
 		now = clock_now();
 		atm_store_rlx(&rw->wend__calm, (uint64_t)(now + (now - from) * CALM_FACTOR)); /* rlx: a guess */
+		set_enough(rw, now - from);
 	}
 	return s;
 }

@@ -60,7 +60,7 @@ static uint64_t end_bias(uint64_t n)
 
 		while (rw.wend__calm.wend__v > bench_now()) /* readers may not before that */
 			;
-		read_n(256); /* nor without so many reads */
+		read_n(rw.wend__enough.wend__v + 2); /* nor with less than so many reads */
 		from = bench_now();
 		wend_rwmutex_lock(&rw);
 		ns += bench_now() - from;

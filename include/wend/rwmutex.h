@@ -21,7 +21,7 @@
  *
  * While no writer comes, readers touch no shared cache line: each P counts its own. A writer then has to
  * interrupt the other cores, 10 to 20 us once in a while, and the lock counts in one place, as others
- * do, until nine times that has passed and it has been read 256 times without a writer. A lock that is written more often than every hundred microseconds
+ * do, until nine times that has passed and some thousand reads without a writer would have gained as much. A lock that is written more often than every hundred microseconds
  * or so is therefore an ordinary one. (Bias and its rule: BRAVO, Dice and Kogan 2019; counters that any
  * P may take down: Linux's percpu_rwsem; phases: Brandenburg and Anderson 2010.)
  *
@@ -42,6 +42,7 @@ typedef struct wend_rwmutex {
 	wend_mutex wend__writers;
 	wend__u64 wend__calm; /* CLOCK_MONOTONIC ns before which readers count in one place */
 	wend__u32 wend__number;
+	wend__u32 wend__enough; /* reads without a writer before they do not */
 } wend_rwmutex;
 
 /* Locks rw for reading; blocks while a writer holds it or waits for it. */

@@ -28,6 +28,7 @@ static void begin(int nprocs, unsigned flags, bool biased)
 	memset(looks, 0, sizeof looks);
 	model_name(&rw.wend__state, sizeof rw.wend__state, "rw");
 	model_name(data, sizeof data, "data");
+	model_private(&rw.wend__enough, sizeof rw.wend__enough);
 	if (biased) {
 		wend_rwmutex_rlock(&rw);
 		wend_rwmutex_runlock(&rw);

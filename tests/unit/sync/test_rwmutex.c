@@ -24,8 +24,8 @@ static void writers_become(int n)
 enum {
 	BIASED = 8, /* alone in the word when readers count in cells */
 	FENCED = 64,
-	READS = 0xff00, /* without a writer; so many make it think of bias */
-	ENOUGH = 256,
+	READS = 0xffff00, /* without a writer; enough make it think of bias */
+	ENOUGH = 258,     /* of a lock that is new */
 };
 
 static wend_rwmutex rw;
