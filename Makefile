@@ -40,9 +40,9 @@ model: setup-build ## model tests, each for MODEL_SECONDS (20)
 	@cmake --build --preset model -j $(JOBS)
 	@ctest --preset model -j 2
 
-mutants: setup-test ## break the sources place by place and see whether the model tests notice
+mutants: setup-test ## break the sources place by place and see whether the model tests notice; MUTANTS=--resume goes on
 	@cmake --preset model --log-level=WARNING
-	@scripts/mutants --build=build-model --jobs=$(JOBS)
+	@scripts/mutants --build=build-model --jobs=$(JOBS) $(MUTANTS)
 
 bench: setup-bench ## measure, with a verdict on each claim; FILTER=regex BENCH=full PROCS=n
 	@$(MAKE) --no-print-directory lib

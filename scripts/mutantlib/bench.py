@@ -14,6 +14,7 @@ from mutantlib.places import ROOT, TESTS, digest
 
 ROUNDS = [0.2, 0.8, 3, 12, 30]  # seconds for each case; what is easy to find is found in the first
 EXPLAINED = 2                   # rounds for one that is said to survive
+PATIENCE = 900                  # seconds until a case is taken for hanging
 
 
 def output_of(*command):
@@ -131,7 +132,7 @@ class Bench:
 
 	def run(self, mutant, hint=None):
 		"""(verdict, seconds, how, case): killed, survived, or error."""
-		start, built = time.time(), set()
+		start, built, spent = time.time(), set(), 0
 		likely = [c for c in [mutant.case, hint] if c] + self.kills.setdefault(mutant.path, [])
 		with tempfile.TemporaryDirectory() as tmp:
 			for number, seconds in enumerate(ROUNDS[:EXPLAINED] if mutant.explanation else ROUNDS):
@@ -145,14 +146,14 @@ class Bench:
 					# Without stores that may be late, orders make no difference: tso.c does not look at them.
 					env = self.environment(seconds, number + 1, "weak" if mutant.kind == "order" else None)
 					for case in sorted(program.cases, key=lambda c: likely.index(c) if c in likely else len(likely)):
-						left = self.budget - (time.time() - start)
-						if left <= 0:
+						if spent + seconds > self.budget:
 							return "survived", time.time() - start, "", None
+						spent += seconds
 						try:
-							r = subprocess.run(["nice", os.path.join(tmp, test), case], env=env, text=True, timeout=left,
-									capture_output=True, cwd=self.build)
+							r = subprocess.run(["nice", os.path.join(tmp, test), case], env=env, text=True,
+									timeout=PATIENCE, capture_output=True, cwd=self.build)
 						except subprocess.TimeoutExpired:
-							return "survived", time.time() - start, "", None
+							return "error", time.time() - start, "%s does not end" % case, None
 						if r.returncode:
 							self.kills[mutant.path] = [case] + [c for c in self.kills[mutant.path] if c != case]
 							why = re.search(r"^# \w+ \((tso|weak)\): (.*)", r.stdout, re.M)
