@@ -42,7 +42,6 @@
 #define deque_steal wend__deque_steal
 #define deque_trim wend__deque_trim
 #define deque_take_contended wend__deque_take_contended
-#define due_ready wend__due_ready
 #define ec_inc wend__ec_inc
 #define ec_value wend__ec_value
 #define ec_wait wend__ec_wait
@@ -102,6 +101,7 @@
 #define g_park wend__g_park
 #define park_foreign wend__park_foreign
 #define pick_fair wend__pick_fair
+#define pick_rare wend__pick_rare
 #define procs_resize wend__procs_resize
 #define g_ready wend__g_ready
 #define populate_slots wend__populate_slots
@@ -147,6 +147,7 @@
 #define timer_cancel wend__timer_cancel
 #define timer_chan_gone wend__timer_chan_gone
 #define timer_set wend__timer_set
+#define timer_set_first wend__timer_set_first
 #define timers_destroy wend__timers_destroy
 #define timers_earliest wend__timers_earliest
 #define timers_init wend__timers_init
@@ -155,7 +156,9 @@
 #define timers_rescue wend__timers_rescue
 #define timers_run wend__timers_run
 #define timers_run_all wend__timers_run_all
+#define timers_run_overdue wend__timers_run_overdue
 #define timers_unwatched wend__timers_unwatched
+#define timers_were_moved wend__timers_were_moved
 #define timers_were_set wend__timers_were_set
 #define topo_bind wend__topo_bind
 #define topo_choose wend__topo_choose

@@ -44,11 +44,12 @@ void check_deadlock(void)
 {
 	if (!sched.run_mode || !running() ||
 		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) ||
-		timers_earliest() != NEVER || other_threads())
+		timers_earliest(NULL) != NEVER || other_threads())
 		return;
 	lock(&sched.lock);
 	bool dead = !atm_load_rlx(&sched.blocked) && load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&
-				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n);
+				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n) &&
+				timers_earliest(NULL) == NEVER; /* again: they move under the lock */
 
 	for (int i = 0; i < sched.nallp; i++)
 		dead = dead && sched.allp[i]->state != P_TAKEN && !runq_len(sched.allp[i]) &&

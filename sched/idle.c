@@ -30,7 +30,7 @@
 /* Becomes the watcher if there is none and somebody may leave work lying, or a timer is set. */
 static bool watch_wanted(uint64_t load)
 {
-	return !(load & LOAD_WATCH) && (load_idle(load) < p_count() || timers_earliest() != NEVER);
+	return !(load & LOAD_WATCH) && (load_idle(load) < p_count() || timers_earliest(NULL) != NEVER);
 }
 
 static bool start_watch(void)
@@ -50,11 +50,14 @@ static void stop_watch(void)
 	atm_add_sc(&sched.load, -LOAD_WATCH);
 }
 
-/* A sleeper that saw work (I1) or stale work (I3) gets up, if a P is still idle. */
-static bool get_up(struct m *mp)
+/* A sleeper that saw work (I1), stale work (I3) or a timer that is due gets up, if a P is still idle: best that one. */
+static bool get_up(struct m *mp, struct p *best)
 {
 	lock(&sched.lock);
-	struct p *pp = sched.idle_p && unlist(mp) ? take_idle_p() : NULL;
+	struct p *pp = NULL;
+
+	if (sched.idle_p && unlist(mp))
+		pp = best && take_this_p(best) ? best : take_idle_p();
 
 	if (pp)
 		atm_add_sc(&sched.load, LOAD_SPIN);
@@ -92,7 +95,7 @@ static bool called(const struct m *mp)
 /* Nobody has had anything to do for QUIET_NS, nor will for as long: time to give back memory, once. */
 static void give_back_when_quiet(bool *done, int64_t now)
 {
-	if (*done || anybody_busy() || reclaim_waiting() || timers_earliest() - QUIET_NS < now)
+	if (*done || anybody_busy() || reclaim_waiting() || timers_earliest(NULL) - QUIET_NS < now)
 		return;
 	*done = true;
 	flush_idle_caches();
@@ -104,7 +107,7 @@ static void give_back_when_quiet(bool *done, int64_t now)
 static void watch_nap(struct m *mp, uint32_t value, int64_t until, bool timers)
 {
 	atm_xchg_sc(&sched.watch_until, (uint64_t)until);
-	if (!timers || timers_earliest() >= until)
+	if (!timers || timers_earliest(NULL) >= until)
 		ec_wait(&mp->ec, value, until);
 }
 
@@ -119,7 +122,7 @@ static bool watch(struct m *mp, bool *trimmed)
 	stale_work(seen, p_count());
 	for (;;) {
 		uint32_t value = ec_value(&mp->ec);
-		int64_t until = stuck ? NEVER : timers_earliest();
+		int64_t until = stuck ? NEVER : timers_earliest(NULL);
 
 		if (called(mp) || (until == NEVER && !anybody_busy()))
 			return false;
@@ -129,12 +132,15 @@ static bool watch(struct m *mp, bool *trimmed)
 			until = quiet;
 		watch_nap(mp, value, until, !stuck);
 		now = clock_now();
-		if (unlikely(reclaim_waiting()) && reclaim_tick(mp) && get_up(mp))
+		if (unlikely(reclaim_waiting()) && reclaim_tick(mp) && get_up(mp, NULL))
 			return true;
 		if (called(mp))
 			return false;
-		stuck = timers_earliest() <= now && anybody_busy();
-		if (timers_earliest() <= now && get_up(mp)) {
+		struct p *whose = NULL;
+		bool due = timers_earliest(&whose) <= now;
+
+		stuck = due && anybody_busy();
+		if (due && get_up(mp, whose)) {
 			timers_run_all(mp);
 			return true;
 		}
@@ -143,7 +149,7 @@ static bool watch(struct m *mp, bool *trimmed)
 		if (now < look)
 			continue;
 		if (anybody_busy() && stale_work(seen, p_count())) {
-			if (get_up(mp)) {
+			if (get_up(mp, NULL)) {
 				struct p *pp = mp->p;
 
 				for (uint32_t i = 0; i < p_count(); i++)
@@ -182,7 +188,7 @@ static void wait_for_p(struct m *mp)
 					return;
 				continue;
 			}
-			if (anybody_busy() || timers_earliest() != NEVER)
+			if (anybody_busy() || timers_earliest(NULL) != NEVER)
 				continue;
 		}
 		uint32_t value = ec_value(&mp->ec);
@@ -195,7 +201,7 @@ static void wait_for_p(struct m *mp)
 		int64_t rest = rest_ns ? now + rest_ns : 0;
 
 		if (unlikely(reclaim_waiting())) {
-			if (reclaim_tick(mp) && !mp->locked_g && get_up(mp))
+			if (reclaim_tick(mp) && !mp->locked_g && get_up(mp, NULL))
 				return;
 			rest = now + look_ns; /* a section may stay open for long: ever less often */
 			look_ns = look_ns < 64000000 ? 2 * look_ns : look_ns;
@@ -253,7 +259,7 @@ static void go_idle(struct m *mp)
 
 	if (load_spinning(load) == spinning) { /* nobody else searches: the last look is ours */
 		sched_heavy(); /* I1 */
-		bool up = work_visible(2) && get_up(mp);
+		bool up = work_visible(2) && get_up(mp, NULL);
 
 		if (up && mp->p != pp && atm_load_rlx(&pp->inbox))
 			wake_p(pp);
@@ -266,10 +272,14 @@ static void go_idle(struct m *mp)
 		wake_p(pp);
 	hand_over_timers(pp);
 	m_sleep(mp);
-	/* Lone work was left to the watcher that this M was about to be. If it was given a P before it came to
+	/* Lone work and timers were left to the watcher that this M was about to be. If it was given a P before it came to
 	 * that, for something bound, say, somebody else must watch. */
-	if (mp->p && !mp->spinning && work_unwatched())
-		wake_one();
+	if (mp->p && !mp->spinning) {
+		if (work_unwatched())
+			wake_one();
+		else
+			timers_unwatched();
+	}
 }
 
 struct g *find_work(struct m *mp)

@@ -26,8 +26,8 @@ bool take_this_p(struct p *pp);
 bool unlist(struct m *mp);
 bool end_if_surplus(struct m *mp);
 
-/* wake.c. Timers: pp, which has just become idle, may have one that is due before the watcher looks again; nobody
- * may be watching now, so that another sleeper must. */
+/* wake.c. Timers: pp, which has just become idle, may have one that is due before the watcher looks again, or nobody
+ * watches; after a heavy fence: who watched, or searched and was relied upon, has other things to do. */
 void hand_over_timers(struct p *pp);
 void timers_unwatched(void);
 

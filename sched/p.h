@@ -50,7 +50,8 @@ enum p_state { P_GONE, P_IDLE, P_TAKEN };
 struct p {
 	/* owner */
 	alignas(CACHELINE) atm_u32 tick; /* picks; others read it to see whether the P moves on */
-	int32_t fair_in;                /* picks left until the other queues go first */
+	int32_t fair_in;                /* picks left until pick_rare */
+	int32_t fair_rest;              /* and how many after that until the other queues go first */
 	bool has_next;                  /* the bottom of fresh was made ready, not spawned */
 	uint32_t turn;                  /* which queue goes first then */
 	int64_t now;                    /* coarse clock, refreshed every global_period picks */

@@ -55,7 +55,7 @@ static void drop_idle_above(int n)
 		*at = pp->link;
 		pp->state = P_GONE;
 		atm_add_sc(&sched.load, -LOAD_IDLE);
-		timers_move(&pp->timers, &sched.allp[0]->timers);
+		timers_move(&pp->timers);
 	}
 }
 
@@ -70,7 +70,7 @@ static void empty_from_outside(struct p *pp)
 		   (n = deque_steal(&pp->ring, items, 64, false)) > 0)
 		for (size_t i = 0; i < n; i++)
 			global_put_locked(items[i], items[i], 1);
-	timers_move(&pp->timers, &sched.allp[0]->timers);
+	timers_move(&pp->timers);
 }
 
 /* To n P's. Those that go and are held by an M retire when it comes by (retire_p). sched.lock held.
@@ -98,7 +98,8 @@ int procs_resize(int n)
 	}
 	drop_idle_above(n);
 	for (int i = n; i < old; i++) {
-		atm_store_rlx(&sched.allp[i]->retire, 1); /* rlx: a request, no data behind it */
+		/* rlx: a request, no data behind it; for lock_home the heap's lock that timers_move takes */
+		atm_store_rlx(&sched.allp[i]->retire, 1);
 		empty_from_outside(sched.allp[i]);
 	}
 	return 0;
@@ -125,7 +126,7 @@ void retire_p(struct m *mp)
 		gp->link = bound;
 		bound = gp;
 	}
-	timers_move(&pp->timers, &sched.allp[0]->timers);
+	timers_move(&pp->timers);
 	pp->has_next = false;
 	pp->state = P_GONE;
 	mp->p = NULL;
@@ -140,6 +141,7 @@ void retire_p(struct m *mp)
 	if (spinning)
 		atm_add_sc(&sched.load, -LOAD_SPIN);
 	wake_one(); /* I1: the lock was released by an exchange, a full fence */
+	timers_were_moved();
 	m_sleep(mp);
 }
 
@@ -161,8 +163,10 @@ int wend_maxprocs(int n)
 	int rc = n >= 1 && n != old ? procs_resize(n) : 0;
 
 	unlock(&sched.lock);
-	if (n != old)
+	if (n != old) {
 		wake_after_foreign();
+		timers_were_moved();
+	}
 	leave_any(mp);
 	return rc ? rc : old;
 }

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "sched/policy.h"
 #include "sched/reclaim.h"
-#include "sched/sched_priv.h"
+#include "sched/switch.h"
 
 #define BATCH 128        /* the most that one visit to another queue brings */
 #define OLDEST_PERIOD 64 /* fair picks from one of the oldest of fresh to the next */
@@ -150,6 +150,29 @@ static struct g *pick_other(struct p *pp, uint32_t which)
 	}
 }
 
+/* And looks again sooner than the other queues go first. */
+static void look_at_timers(struct p *pp)
+{
+	int32_t again = timers_look(pp);
+
+	if (again < pp->fair_in) {
+		pp->fair_rest += pp->fair_in - again;
+		pp->fair_in = again;
+	}
+}
+
+/* fair_in picks are over: the other queues go first, or it is time to look at the clock. */
+noinline struct g *pick_rare(struct p *pp)
+{
+	if (pp->fair_rest <= 0)
+		return pick_fair(pp);
+	pp->fair_in = pp->fair_rest;
+	pp->fair_rest = 0;
+	if (timers_next(&pp->timers) != NEVER)
+		look_at_timers(pp);
+	return pick_own(pp);
+}
+
 /* Every global_period-th pick: the other queues go first, each in its turn, so that none waits for ever.
  * Every OLDEST_PERIOD-th time it is the turn of the oldest of fresh; more often would start one new
  * subtree of a fork-join program after the other, and many stacks would be alive at once (fib(25)
@@ -161,6 +184,7 @@ noinline struct g *pick_fair(struct p *pp)
 	void *item;
 
 	pp->fair_in = (int32_t)sched.knobs.global_period;
+	pp->fair_rest = 0;
 
 	int64_t now = clock_coarse();
 
@@ -169,7 +193,7 @@ noinline struct g *pick_fair(struct p *pp)
 		timers_rescue(getm());
 	}
 	if (timers_next(&pp->timers) != NEVER)
-		timers_look(pp);
+		look_at_timers(pp);
 	give_back_if_asked(pp);
 	if (unlikely(atm_load_rlx(&pp->retire))) /* rlx: sooner or later */
 		return NULL;

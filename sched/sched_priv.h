@@ -105,6 +105,7 @@ struct g *global_get(struct p *pp); /* takes a fair batch; one to run, the rest 
 void inbox_put(struct p *pp, struct g *gp);
 struct g *bound_get(struct p *pp);
 struct g *pick_fair(struct p *pp);
+struct g *pick_rare(struct p *pp);
 struct g *steal_from(struct p *pp, struct p *victim);
 void requeue(struct m *mp, struct g *gp); /* wherever its attributes want it */
 uint32_t runq_len(const struct p *pp);
@@ -120,6 +121,7 @@ void m_sleep(struct m *mp);    /* until woken with a P */
 void put_idle_p(struct p *pp); /* sched.lock held */
 struct p *first_p(void);       /* an idle P for who starts the runtime */
 void timers_were_set(struct m *mp, int64_t when); /* may somebody sleep past it? mp: whose P has it */
+void timers_were_moved(void);  /* from one P to another */
 
 /* Call after making work visible. */
 static force_inline void maybe_wake(struct p *pp)

@@ -107,6 +107,8 @@ void found_work(struct m *mp)
 		sched_heavy();
 		if (work_unwatched() || runq_len(mp->p) > 0)
 			wake_one();
+		else
+			timers_unwatched();
 	}
 }
 
@@ -149,6 +151,8 @@ struct g *search(struct m *mp)
 		}
 		give_back_if_asked(pp);
 		if (!gp && unlikely(timers_next(&pp->timers) <= now))
+			gp = pick_fair(pp);
+		if (!gp && unlikely(timers_run_overdue(mp, now)))
 			gp = pick_fair(pp);
 		if (!gp)
 			gp = global_get(pp);

@@ -104,14 +104,11 @@ static force_inline void prefetch_ring(const struct p *pp)
 #endif
 }
 
-/* The next coroutine from pp's own queues, NULL when the M's loop must decide. */
-static force_inline struct g *pick(struct p *pp)
+/* From pp's own queues. */
+static force_inline struct g *pick_own(struct p *pp)
 {
 	void *item;
 
-	atm_add_own(&pp->tick, 1);
-	if (unlikely(--pp->fair_in <= 0))
-		return pick_fair(pp);
 	/* rlx: an owner's top == bottom is exact, top only grows */
 	if (atm_load_rlx(&pp->fresh.bottom) != atm_load_rlx(&pp->fresh.top) &&
 		deque_pop(&pp->fresh, &item)) {
@@ -124,6 +121,15 @@ static force_inline struct g *pick(struct p *pp)
 		return item;
 	}
 	return NULL;
+}
+
+/* The next coroutine from pp's own queues, NULL when the M's loop must decide. */
+static force_inline struct g *pick(struct p *pp)
+{
+	atm_add_own(&pp->tick, 1);
+	if (unlikely(--pp->fair_in <= 0))
+		return pick_rare(pp);
+	return pick_own(pp);
 }
 
 static force_inline void set_running(struct p *pp, struct g *next)

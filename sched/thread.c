@@ -175,7 +175,7 @@ int m_start(struct m *mp, struct p *pp, bool spinning)
 void acquire_p(struct m *mp, struct p *pp)
 {
 	mp->p = pp;
-	pp->fair_in = 0; /* have a look at all queues, and at the clock, first */
+	pp->fair_in = pp->fair_rest = 0; /* have a look at all queues, and at the clock, first */
 	topo_bind(mp, pp);
 }
 

@@ -8,13 +8,15 @@
 #include "sched/timer.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "sched/sched.h"
 #include "sched/sched_priv.h"
 
-#define ROOM_LEAST ATM_SIZE(64, 2)
+#define ROOM_LEAST ATM_SIZE(61, 2)
 #define LOOK_NS 10000 /* a P with timers looks at the clock about that often, */
 #define LOOK_PICKS 16 /* and at the latest after so many picks */
 
@@ -60,13 +62,27 @@ static void sift_down(struct timers *h, uint32_t at, struct timer_slot s)
 	place(h, at, s);
 }
 
+/* Slot 1, and so each group of four children, begins a cache line. */
+#define SLOTS_PER_LINE (CACHELINE / sizeof(struct timer_slot))
+#define BEFORE_SLOTS (SLOTS_PER_LINE - 1)
+
+static void free_slots(struct timers *h)
+{
+	if (h->slots)
+		free(h->slots - BEFORE_SLOTS);
+}
+
 static bool resize(struct timers *h, uint32_t room)
 {
-	struct timer_slot *slots = realloc(h->slots, room * sizeof *slots);
+	size_t lines = (BEFORE_SLOTS + room + SLOTS_PER_LINE - 1) / SLOTS_PER_LINE;
+	struct timer_slot *mem = aligned_alloc(CACHELINE, lines * CACHELINE);
 
-	if (!slots)
+	if (!mem)
 		return false;
-	h->slots = slots;
+	if (h->n)
+		memcpy(mem + BEFORE_SLOTS, h->slots, h->n * sizeof *mem);
+	free_slots(h);
+	h->slots = mem + BEFORE_SLOTS;
 	h->room = room;
 	return true;
 }
@@ -121,21 +137,57 @@ static void publish_next(struct timers *h)
 {
 	int64_t when;
 
+	if (unlikely(h->room > ROOM_LEAST && h->n < h->room / 8))
+		resize(h, h->room / 4);
 	first(h, &when);
-	atm_store_rlx(&h->next, (uint64_t)when); /* rlx: the unlock is a full fence, T3 */
+	if (timers_next(h) != when)
+		atm_store_rlx(&h->next, (uint64_t)when); /* rlx: the unlock is a full fence, T3 */
 }
 
 /* ---- Setting and cancelling --------------------------------------------------------------------- */
 
-/* t goes into h, whose lock is held. */
-static void set_locked(struct timers *h, struct timer *t, int64_t when)
+static bool take_back(struct timer *t)
 {
-	t->when = when < NEVER ? when : NEVER - 1;
+	return t->kind->stale && t->kind->stale(t);
+}
+
+/* t goes into h, whose lock is held. */
+static void set_locked(struct timers *h, struct timer *t, int64_t when, int64_t period)
+{
+	t->when = when < 0 ? 0 : when < NEVER ? when : NEVER - 1;
+	t->period = period;
 	insert(h, t);
 	publish_next(h);
 }
 
-static bool move_if_set(struct timer *t, int64_t when)
+/* If pp looks at no clock now, it will soon, and then at the right pace. Owner. */
+static void first_one(struct p *pp)
+{
+	pp->timers.look_every = 1;
+	pp->fair_rest += pp->fair_in - 1;
+	pp->fair_in = 1;
+}
+
+/* The heap for new ones, locked: pp's, or the first P's. */
+static struct timers *lock_home(struct p *pp)
+{
+	struct timers *h = &sched.allp[0]->timers;
+
+	if (likely(pp)) {
+		lock(&pp->timers.lock);
+		if (likely(!atm_load_rlx(&pp->retire))) { /* rlx: set before timers_move takes the lock */
+			if (pp->timers.n == 0)
+				first_one(pp);
+			return &pp->timers;
+		}
+		unlock(&pp->timers.lock);
+	}
+	lock(&h->lock);
+	return h;
+}
+
+/* Where it stands. */
+static bool move_if_set(struct timer *t, int64_t when, int64_t period)
 {
 	for (struct timers *h; (h = atm_load_acq(&t->heap));) { /* acq: as in timer_cancel */
 		lock(&h->lock);
@@ -143,7 +195,8 @@ static bool move_if_set(struct timer *t, int64_t when)
 
 		if (mine) {
 			take_out(h, t);
-			set_locked(h, t, when);
+			take_back(t);
+			set_locked(h, t, when, period);
 		}
 		unlock(&h->lock); /* T3 */
 		if (mine)
@@ -152,31 +205,40 @@ static bool move_if_set(struct timer *t, int64_t when)
 	return false;
 }
 
-bool timer_set(struct m *mp, struct timer *t, int64_t when)
+bool timer_set(struct m *mp, struct timer *t, int64_t when, int64_t period)
 {
 	struct p *pp = mp ? mp->p : NULL;
-	struct timers *h = pp ? &pp->timers : &sched.allp[0]->timers;
-	bool was_set;
+	bool stale = false;
 
 	for (bool done = false; !done;) {
-		was_set = done = move_if_set(t, when);
-		if (done) {
-			mp = NULL; /* in whosever heap it is */
-			break;
+		if (move_if_set(t, when, period)) {
+			timers_were_set(NULL, when); /* in whosever heap it is */
+			return true;
 		}
-		lock(&h->lock);
+
+		struct timers *h = lock_home(pp);
+
 		done = atm_cas_sc(&t->heap, NULL, h); /* who sets it at the same time comes first or second */
 		if (done) {
-			if (pp && h->n == 0) { /* looked at soon, and then at the right pace */
-				h->look_every = 1;
-				pp->fair_in = 1;
-			}
-			set_locked(h, t, when);
+			stale = take_back(t);
+			set_locked(h, t, when, period);
 		}
 		unlock(&h->lock); /* T3 */
+		if (done)
+			timers_were_set(pp && h == &pp->timers ? mp : NULL, when);
 	}
-	timers_were_set(mp, when);
-	return was_set;
+	return stale;
+}
+
+void timer_set_first(struct m *mp, struct timer *t, int64_t when, int64_t period)
+{
+	struct p *pp = mp ? mp->p : NULL;
+	struct timers *h = lock_home(pp);
+
+	atm_store_rlx(&t->heap, h); /* rlx: published with t */
+	set_locked(h, t, when, period);
+	unlock(&h->lock); /* T3 */
+	timers_were_set(pp && h == &pp->timers ? mp : NULL, when);
 }
 
 bool timer_cancel(struct timer *t)
@@ -187,59 +249,57 @@ bool timer_cancel(struct timer *t)
 
 		if (mine) {
 			take_out(h, t);
-			atm_store_rlx(&t->heap, NULL); /* rlx: likewise */
+			take_back(t);
+			atm_store_rel(&t->heap, NULL); /* rel: t's fields; pairs with timer_set, which takes another lock */
 			publish_next(h);
 		}
 		unlock(&h->lock);
 		if (mine)
 			return true;
 	}
-	return false;
+	return take_back(t);
 }
 
 /* ---- Firing ------------------------------------------------------------------------------------- */
 
-void due_ready(struct due *due, struct g *gp)
-{
-	*due->tail = gp;
-	due->tail = &gp->link;
-}
-
 static void fire_one(struct timers *h, struct timer *t, int64_t now, struct due *due)
 {
-	int64_t again;
-
 	take_out(h, t);
-	again = t->fire(t, now, due);
-	if (again) {
-		t->when = again;
+	t->kind->fire(t, now, due);
+	if (t->period) {
+		t->when += t->period * (1 + (now - t->when) / t->period);
 		insert(h, t);
 	} else {
 		atm_store_rel(&t->heap, NULL); /* rel: fire is over; pairs with timer_cancel, after which t may be gone */
 	}
 }
 
-/* What is due is done without the lock. */
+/* What is due is done without the lock. In the order of their times: what is made ready last runs next, and what is
+ * spawned last. */
 static void carry_out(struct m *mp, struct due *due)
 {
-	*due->tail = NULL;
-	g_ready_all(mp, due->ready);
-	for (unsigned i = 0; i < due->n; i++)
-		due->calls[i].run(mp, &due->calls[i]);
+	for (unsigned i = 1; i < due->nready; i++)
+		g_ready(mp, due->ready[i]);
+	if (due->nready)
+		g_ready(mp, due->ready[0]);
+	while (due->nlater) {
+		struct timer *t = due->later[--due->nlater];
+
+		t->kind->later(mp, t);
+	}
 }
 
 int timers_run(struct m *mp, struct timers *h, int64_t now)
 {
 	int fired = 0;
-	struct due due = {.tail = &due.ready};
+	struct due due;
 	struct timer *t;
 	int64_t when;
 
+	due.nready = due.nlater = 0;
 	lock(&h->lock);
-	for (; fired < DUE_CALLS && (t = first(h, &when)) && when <= now; fired++)
+	for (; fired < DUE_MOST && (t = first(h, &when)) && when <= now; fired++)
 		fire_one(h, t, now, &due);
-	if (unlikely(h->room > ROOM_LEAST && h->n < h->room / 8))
-		resize(h, h->room / 4);
 	publish_next(h);
 	unlock(&h->lock);
 	carry_out(mp, &due);
@@ -248,7 +308,7 @@ int timers_run(struct m *mp, struct timers *h, int64_t now)
 
 /* ---- Who looks ---------------------------------------------------------------------------------- */
 
-int64_t timers_earliest(void)
+int64_t timers_earliest(struct p **whose)
 {
 	int64_t first = NEVER;
 	uint32_t n = p_count();
@@ -256,34 +316,51 @@ int64_t timers_earliest(void)
 	for (uint32_t i = 0; i < n; i++) {
 		int64_t next = timers_next(&sched.allp[i]->timers);
 
-		first = next < first ? next : first;
+		if (next < first) {
+			first = next;
+			if (whose)
+				*whose = sched.allp[i];
+		}
 	}
 	return first;
+}
+
+static int run_all(struct m *mp, int64_t since, int64_t now)
+{
+	uint32_t n = p_count();
+	int fired = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct timers *h = &sched.allp[i]->timers;
+
+		if (timers_next(h) <= since)
+			fired += timers_run(mp, h, now);
+	}
+	return fired;
 }
 
 void timers_run_all(struct m *mp)
 {
 	int64_t now = clock_now();
-	uint32_t n = p_count();
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct timers *h = &sched.allp[i]->timers;
+	run_all(mp, now, now);
+}
 
-		if (timers_next(h) <= now)
-			timers_run(mp, h, now);
-	}
+int timers_run_overdue(struct m *mp, int64_t now)
+{
+	return run_all(mp, now - LOOK_NS, now);
 }
 
 void timers_rescue(struct m *mp)
 {
 	uint64_t load = atm_load_rlx(&sched.load); /* rlx: it will be back */
 
-	if (load_idle(load) && !(load & LOAD_WATCH) && timers_earliest() <= mp->p->now)
+	if (load_idle(load) && !(load & LOAD_WATCH) && timers_earliest(NULL) <= mp->p->now)
 		timers_run_all(mp);
 }
 
-/* Every so many picks that some LOOK_NS have passed since the last time. */
-static void pace(struct p *pp, struct timers *h, int64_t now)
+/* So many picks that some LOOK_NS will have passed. */
+static int32_t pace(struct timers *h, int64_t now)
 {
 	int64_t passed = now - h->looked_at, every = h->look_every;
 
@@ -292,19 +369,19 @@ static void pace(struct p *pp, struct timers *h, int64_t now)
 		every = LOOK_PICKS;
 	h->looked_at = now;
 	h->look_every = every < 1 ? 1 : (int32_t)every;
-	if (pp->fair_in > h->look_every)
-		pp->fair_in = h->look_every;
+	return h->look_every;
 }
 
-noinline void timers_look(struct p *pp)
+noinline int32_t timers_look(struct p *pp)
 {
 	struct timers *h = &pp->timers;
 	int64_t now = clock_now();
+	int32_t again = pace(h, now);
 
-	pace(pp, h, now);
 	/* More due than one batch: those that this one has made ready go first, or ever more of them would be waiting. */
-	if (timers_next(h) <= now && timers_run(getm(), h, now) == DUE_CALLS)
-		pp->fair_in = DUE_CALLS;
+	if (timers_next(h) <= now && timers_run(getm(), h, now) == DUE_MOST)
+		return DUE_MOST;
+	return again;
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */
@@ -322,10 +399,14 @@ void timers_destroy(struct timers *h)
 
 	lock(&h->lock);
 	for (struct timer *t; (t = first(h, &when));) {
+		void (*lost)(struct timer *) = t->kind->lost;
+
 		take_out(h, t);
-		atm_store_rel(&t->heap, NULL); /* rel: pairs with timer_await_end, after which t may be gone */
+		atm_store_rel(&t->heap, NULL); /* rel: pairs with timer_await_end, after which t may be gone, unless it can be lost */
+		if (lost)
+			lost(t);
 	}
-	free(h->slots);
+	free_slots(h);
 	unlock(&h->lock);
 }
 
@@ -337,20 +418,21 @@ cold void timer_await_end(struct timer *t)
 		nanosleep(&ms, NULL);
 }
 
-void timers_move(struct timers *from, struct timers *to)
+void timers_move(struct timers *from)
 {
+	struct timers *to = &sched.allp[0]->timers;
 	struct timer *t;
 	int64_t when;
 
 	lock(&from->lock);
-	lock(&to->lock); /* always the first P's, which never goes: no circle */
+	lock(&to->lock); /* the first P never goes: no circle */
 	while ((t = first(from, &when))) {
 		take_out(from, t);
 		atm_store_rlx(&t->heap, to); /* rlx: who looks without a lock takes it next */
 		insert(to, t);
 	}
-	publish_next(from);
 	publish_next(to);
+	publish_next(from);
 	unlock(&to->lock);
-	unlock(&from->lock);
+	unlock(&from->lock); /* T3 */
 }

@@ -7,7 +7,7 @@
  * timer_cancel has returned: fire runs under the heap's lock, so neither leaves anybody behind who still uses it.
  *
  * Ordering.
- *   T3  timer_set: timers.next store, fence, watch_until load
+ *   T3  timer_set, timers_move: timers.next store, fence, watch_until load
  *       <-> the watcher: watch_until exchange, timers.next load        it sleeps no longer than to the new timer
  */
 #ifndef SCHED_TIMER_H
@@ -24,49 +24,56 @@ struct timer;
 
 #define NEVER INT64_MAX /* later than any deadline */
 
-/* At its time, or later. Holds the heap's lock: may not block, nor take a lock but a channel's. What is to be done
- * about it goes to `due`. Returns when it is to fire again, 0 for not at all. */
-typedef int64_t timer_fire(struct timer *t, int64_t now, struct due *due);
+/* The first two hold the heap's lock: they may not block, nor take a lock but a channel's. */
+struct timer_kind {
+	/* At its time, or later. What is to be done about it goes to `due`. */
+	void (*fire)(struct timer *t, int64_t now, struct due *due);
+	/* t is stopped or set anew: takes back what fire has left; was there anything? NULL: there never is. */
+	bool (*stale)(struct timer *t);
+	/* For timers that fire has put off by due_later: inside the runtime, perhaps on some coroutine's stack; must not block. */
+	void (*later)(struct m *mp, struct timer *t);
+	/* The runtime has ended before its time; NULL: let it be. */
+	void (*lost)(struct timer *t);
+};
 
 struct timer {
-	timer_fire *fire; /* the user's, constant */
-	int64_t when;     /* CLOCK_MONOTONIC ns; the heap's while it is in one */
-	atm_ptr heap;     /* struct timers it stands in, NULL: none; changes under its lock */
-	uint32_t at;      /* where; under the lock */
-	struct timer *link; /* in the list of those without a slot; under the lock */
+	const struct timer_kind *kind; /* the user's, constant */
+	int64_t when;       /* CLOCK_MONOTONIC ns; under the lock of the heap it is in, as the rest */
+	int64_t period;     /* fires again so much later; 0: once */
+	atm_ptr heap;       /* struct timers it stands in, NULL: none; changes under its lock */
+	uint32_t at;        /* where */
+	struct timer *link; /* in the list of those without a slot */
 };
 
-/* Something to do when the heap's lock has been let go of: run(mp, c) is called inside the runtime, perhaps on some
- * coroutine's stack, and must not block. */
-struct due_call {
-	void (*run)(struct m *mp, struct due_call *c);
-	void *obj;
-	void (*fn)(void *);
-	void *arg;
-};
+#define DUE_MOST 32 /* that are fired at a time */
 
-#define DUE_CALLS 32
-
+/* What is to be done when the heap's lock has been let go of; a timer that fires adds one at most. */
 struct due {
-	struct g *ready, **tail; /* to be made ready, in this order; linked by link */
-	unsigned n;              /* there is room for one call per timer that fires */
-	struct due_call calls[DUE_CALLS];
+	unsigned nready, nlater;
+	struct g *ready[DUE_MOST]; /* to be made ready */
+	struct timer *later[DUE_MOST];
 };
 
-void due_ready(struct due *due, struct g *gp);
-
-static inline void due_call(struct due *due, const struct due_call *c)
+static inline void due_ready(struct due *due, struct g *gp)
 {
-	due->calls[due->n++] = *c;
+	due->ready[due->nready++] = gp;
 }
 
-/* t fires at `when`, and not when it was to fire before; true if it was to. mp as from enter, or the committing M: if it
- * stands in no heap it goes to mp's P's, or the first P's. Never blocks, never fails; O(log n). The last access to t
- * happens under the heap's lock. */
-bool timer_set(struct m *mp, struct timer *t, int64_t when);
+static inline void due_later(struct due *due, struct timer *t)
+{
+	due->later[due->nlater++] = t;
+}
 
-/* Takes t off its heap: true; false when it stands in none (it has fired, or was not set). Afterwards fire is not
- * running, nor will it until t is set again. */
+/* t fires at `when`, and every `period` after that if that is not 0, and not when it was to fire before; true if it was to,
+ * or if there was something stale. mp as from enter, or the committing M: if it stands in no heap it goes to mp's P's, or
+ * the first P's. Never blocks, never fails; O(log n). The last access to t happens under the heap's lock. */
+bool timer_set(struct m *mp, struct timer *t, int64_t when, int64_t period);
+
+/* The same for one that was never set and that nobody else knows of. */
+void timer_set_first(struct m *mp, struct timer *t, int64_t when, int64_t period);
+
+/* Takes t off its heap: true; false when it stands in none (it has fired, or was not set), unless there was something
+ * stale. Afterwards fire is not running, nor will it until t is set again. */
 bool timer_cancel(struct timer *t);
 
 /* For a foreign thread that comes while the runtime ends: waits until that has taken t off. */
@@ -75,13 +82,15 @@ void timer_await_end(struct timer *t);
 /* ---- For the scheduler -------------------------------------------------------------------------- */
 
 struct timers {
-	alignas(CACHELINE) atm_u64 next; /* int64: when the first is due, or NEVER; written under the lock */
-	struct lock lock;
+	/* int64: when the first is due, or NEVER; written under the lock, when it changes, as others look at it often */
+	alignas(CACHELINE) atm_u64 next;
+	int64_t looked_at; /* the P's owner's, as the next */
+	int32_t look_every;
+
+	alignas(CACHELINE) struct lock lock;
 	uint32_t n, room;
 	struct timer_slot *slots; /* heap[0] is the first; children of i are 4i+1 .. 4i+4 */
 	struct timer *rest; /* no memory for more slots: those that found no place, in no order */
-	int64_t looked_at;  /* the P's owner's, as the next */
-	int32_t look_every;
 };
 
 void timers_init(struct timers *h);
@@ -92,22 +101,25 @@ static inline int64_t timers_next(const struct timers *h)
 	return (int64_t)atm_load_rlx(&h->next); /* rlx: a moment's value; T3 where more is needed */
 }
 
-/* The earliest of all P's. */
-int64_t timers_earliest(void);
+/* The earliest of all P's; *whose, unless NULL: the P that has it, if any. */
+int64_t timers_earliest(struct p **whose);
 
-/* Fires what is due by now, at most DUE_CALLS; returns how many. On an M with a P. */
+/* Fires what is due by now, at most DUE_MOST; returns how many. On an M with a P. */
 int timers_run(struct m *mp, struct timers *h, int64_t now);
 
 /* Those of all P's, for who has got up for them. */
 void timers_run_all(struct m *mp);
 
+/* For who searches: those of all P's that should have been fired a while ago. */
+int timers_run_overdue(struct m *mp, int64_t now);
+
 /* Once per tick of the coarse clock: an idle P may have timers and no thread that sleeps could watch. */
 void timers_rescue(struct m *mp);
 
-/* pick_fair: looks at the clock if pp has timers, and fires what is due. */
-void timers_look(struct p *pp);
+/* pp has timers: looks at the clock, fires what is due. Returns after how many picks to look again. */
+int32_t timers_look(struct p *pp);
 
-/* A P that goes: its timers go to another. Both locks are taken, from's first. */
-void timers_move(struct timers *from, struct timers *to);
+/* A P that goes: its timers go to the first P. sched.lock held; timers_were_moved after that. */
+void timers_move(struct timers *from);
 
 #endif

@@ -125,7 +125,7 @@ static void start_p(struct p *pp, bool spinning)
 			return;
 		do_without(pp, spinning);
 		sched_heavy(); /* I1; mutant: whoever relied on this P would meet the same shortage */
-		if (anybody_busy() || (!work_visible(1) && timers_earliest() == NEVER))
+		if (anybody_busy() || (!work_visible(1) && timers_earliest(NULL) == NEVER))
 			return;
 		/* Nobody is left to run them: the shortage may pass (mp is NULL at our own limit), as Go hopes, too. Else they
 		 * wait for who comes back from a blocking call, if there is somebody. */
@@ -196,7 +196,8 @@ void wake_p(struct p *pp)
 
 /* ---- Timers ------------------------------------------------------------------------------------- */
 
-/* A sleeping M looks at the timers anew, or at all; who watches already first. */
+/* A sleeping M looks at the timers anew, or at all; who watches already first. If none sleeps, a P gets a thread, which
+ * will. */
 static void rouse(void)
 {
 	lock(&sched.lock);
@@ -208,18 +209,19 @@ static void rouse(void)
 	unlock(&sched.lock);
 	if (mp)
 		ec_inc(&mp->ec);
+	else
+		wake_one();
 }
 
 /* T3. Who runs coroutines looks at its own P's timers all the time, and hands them over when it goes idle; who sleeps and
- * watches comes by every 2 ms while anybody runs. */
+ * watches comes by every 2 ms while anybody runs. Who searches will watch, or find work and look whether anybody does. */
 void timers_were_set(struct m *mp, int64_t when)
 {
 	uint64_t load = atm_load_rlx(&sched.load); /* rlx: the heap's unlock is a full fence */
-	bool watched = load & LOAD_WATCH;
 
-	if (!load_idle(load) || (watched && mp && mp->p))
+	if (!load_idle(load))
 		return;
-	if (!watched || when < (int64_t)atm_load_rlx(&sched.watch_until))
+	if (load & LOAD_WATCH ? !(mp && mp->p) && when < (int64_t)atm_load_rlx(&sched.watch_until) : !load_spinning(load))
 		rouse();
 }
 
@@ -227,16 +229,23 @@ void hand_over_timers(struct p *pp)
 {
 	int64_t next = timers_next(&pp->timers); /* the lock taken since is a full fence, T3 */
 
-	if (next != NEVER && (atm_load_rlx(&sched.load) & LOAD_WATCH) &&
-		next < (int64_t)atm_load_rlx(&sched.watch_until))
-		rouse();
+	if (next != NEVER)
+		timers_were_set(NULL, next);
+}
+
+void timers_were_moved(void)
+{
+	int64_t first = timers_earliest(NULL); /* T3: the heap's unlock */
+
+	if (first != NEVER)
+		timers_were_set(NULL, first);
 }
 
 void timers_unwatched(void)
 {
 	uint64_t load = atm_load_rlx(&sched.load); /* rlx: after a heavy fence */
 
-	if (load_idle(load) && !(load & LOAD_WATCH) && !load_spinning(load) && timers_earliest() != NEVER)
+	if (load_idle(load) && !(load & LOAD_WATCH) && !load_spinning(load) && timers_earliest(NULL) != NEVER)
 		rouse();
 }
 
@@ -247,7 +256,7 @@ void hand_off_p(struct p *pp)
 {
 	bool work = runq_len(pp) || pp->bound || atm_load_rlx(&pp->inbox) || atm_load_rlx(&sched.global.n);
 
-	if (work || (timers_earliest() != NEVER && !(atm_load_rlx(&sched.load) & LOAD_WATCH))) {
+	if (work || (timers_earliest(NULL) != NEVER && !(atm_load_rlx(&sched.load) & LOAD_WATCH))) {
 		start_p(pp, false);
 		return;
 	}

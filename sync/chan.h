@@ -55,7 +55,7 @@ struct wend_chan {
 	alignas(CACHELINE) char buf[];
 };
 
-/* A channel at mem, which has room for chan_room(bytes of its buffer). */
+/* A channel at mem, which is aligned to 16 and has room for chan_room(bytes of its buffer). */
 #define chan_room(bytes) (sizeof(struct wend_chan) + CACHELINE - 16 + (bytes))
 struct wend_chan *chan_init(void *mem, size_t elem_size, size_t cap);
 

@@ -47,7 +47,7 @@ struct home {
 	int64_t deadline;             /* its own or an ancestor's; constant, as the next */
 	struct cause too_late;        /* the cause when the deadline passes */
 	struct timer timer;
-	char room[];                  /* for a channel */
+	alignas(16) char room[];      /* for a channel */
 };
 
 struct value {
@@ -202,20 +202,21 @@ static void start(struct m *mp, struct wend_ctx_func *f)
 	else if (likely(spawn_inside(mp, f->fn, f->arg) == 0))
 		unref_func(mp, f);
 	else
-		timer_set(mp, &f->again, clock_now() + WEND_MILLISECOND); /* its reference goes with it */
+		timer_set(mp, &f->again, clock_now() + WEND_MILLISECOND, 0); /* its reference goes with it */
 }
 
-static void start_again(struct m *mp, struct due_call *call)
+static void start_again(struct m *mp, struct timer *t)
 {
-	start(mp, call->obj);
+	start(mp, container_of(t, struct wend_ctx_func, again));
 }
 
-static int64_t try_again(struct timer *t, int64_t now, struct due *due)
+static void try_again(struct timer *t, int64_t now, struct due *due)
 {
 	(void)now;
-	due_call(due, &(struct due_call){.run = start_again, .obj = container_of(t, struct wend_ctx_func, again)});
-	return 0;
+	due_later(due, t);
 }
+
+static const struct timer_kind trying_again = {.fire = try_again, .later = start_again};
 
 wend_ctx_func *wend_ctx_after_func(wend_ctx *ctx, void (*fn)(void *), void *arg)
 {
@@ -228,7 +229,7 @@ wend_ctx_func *wend_ctx_after_func(wend_ctx *ctx, void (*fn)(void *), void *arg)
 	f = malloc(sizeof *f);
 	if (!f)
 		return NULL;
-	*f = (struct wend_ctx_func){.ctx = ref(ctx), .fn = fn, .arg = arg, .again = {.fire = try_again}};
+	*f = (struct wend_ctx_func){.ctx = ref(ctx), .fn = fn, .arg = arg, .again = {.kind = &trying_again}};
 	atm_store_rlx(&f->refs, 2); /* rlx: published under the lock */
 	race_release(f);
 	lock(&c->lock);
@@ -428,23 +429,24 @@ void wend_ctx_cancel(wend_ctx *ctx)
 	wend_ctx_cancel_cause(ctx, 0, NULL);
 }
 
-static void deadline_has_passed(struct m *mp, struct due_call *call)
+static void deadline_has_passed(struct m *mp, struct timer *t)
 {
-	struct home *c = call->obj;
+	struct home *c = container_of(t, struct home, timer);
 
 	cancel(mp, c, ETIMEDOUT, c->too_late);
 	unref(mp, &c->ctx);
 }
 
-static int64_t fire(struct timer *t, int64_t now, struct due *due)
+static void fire(struct timer *t, int64_t now, struct due *due)
 {
 	struct home *c = container_of(t, struct home, timer);
 
 	(void)now;
 	if (ref_if_alive(&c->ctx))
-		due_call(due, &(struct due_call){.run = deadline_has_passed, .obj = c});
-	return 0;
+		due_later(due, t);
 }
+
+static const struct timer_kind deadline = {.fire = fire, .later = deadline_has_passed};
 
 /* ---- Making ------------------------------------------------------------------------------------- */
 
@@ -466,7 +468,7 @@ static struct home *make(struct wend_ctx *parent)
 
 	if (!c)
 		return NULL;
-	*c = (struct home){.deadline = parent->home->deadline, .timer = {.fire = fire}};
+	*c = (struct home){.deadline = parent->home->deadline, .timer = {.kind = &deadline}};
 	init(&c->ctx, CANCEL, parent, c);
 	return c;
 }
@@ -510,7 +512,7 @@ static void set_deadline(struct m *mp, struct home *c, bool passed)
 	}
 	lock(&c->lock);
 	if (!atm_load_rlx(&c->err)) /* rlx: under the lock */
-		timer_set(mp, &c->timer, c->deadline);
+		timer_set(mp, &c->timer, c->deadline, 0);
 	unlock(&c->lock);
 }
 

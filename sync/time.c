@@ -18,7 +18,6 @@
 struct wend_timer {
 	struct timer timer;
 	wend_chan *chan; /* NULL: a function's */
-	int64_t period;  /* of a ticker; changes while it is not set */
 	void (*fn)(void *);
 	void *arg;
 	atm_u32 refs; /* a function's */
@@ -46,17 +45,18 @@ struct sleeper {
 	int64_t when;
 };
 
-static int64_t wake_sleeper(struct timer *t, int64_t now, struct due *due)
+static void wake_sleeper(struct timer *t, int64_t now, struct due *due)
 {
 	due_ready(due, container_of(t, struct sleeper, timer)->gp);
-	return 0;
 }
+
+static const struct timer_kind sleeping = {.fire = wake_sleeper};
 
 static bool commit_sleep(struct g *gp, void *arg)
 {
 	struct sleeper *s = arg;
 
-	timer_set(getm(), &s->timer, s->when);
+	timer_set_first(getm(), &s->timer, s->when, 0);
 	return true;
 }
 
@@ -70,11 +70,13 @@ static void sleep_thread(int64_t until)
 
 void wend_sleep(int64_t d)
 {
-	struct sleeper s = {.timer = {.fire = wake_sleeper}, .when = wend_deadline(d)};
 	struct m *mp;
 
 	if (d <= 0)
 		return;
+
+	struct sleeper s = {.timer = {.kind = &sleeping}, .when = wend_deadline(d)};
+
 	mp = enter();
 	if (mp || foreign_may()) {
 		s.gp = current(mp, "wend_sleep");
@@ -89,10 +91,9 @@ void wend_sleep(int64_t d)
 
 /* ---- Firing ------------------------------------------------------------------------------------- */
 
-static int64_t send_time(struct timer *t, int64_t now, struct due *due)
+static void send_time(struct timer *t, int64_t now, struct due *due)
 {
-	struct wend_timer *wt = container_of(t, struct wend_timer, timer);
-	wend_chan *c = wt->chan;
+	wend_chan *c = container_of(t, struct wend_timer, timer)->chan;
 	struct g *peer = NULL;
 	uint64_t w = chan_lock(c);
 	bool ok;
@@ -101,8 +102,26 @@ static int64_t send_time(struct timer *t, int64_t now, struct due *due)
 	chan_unlock(c, w);
 	if (peer)
 		due_ready(due, peer);
-	return wt->period ? t->when + wt->period * (1 + (now - t->when) / wt->period) : 0;
 }
+
+/* A value that nobody has received. */
+static bool drain(struct timer *t)
+{
+	wend_chan *c = container_of(t, struct wend_timer, timer)->chan;
+	struct g *peer = NULL;
+	int64_t stale;
+	uint64_t w;
+	bool ok, got;
+
+	if (!(chan_look(c) & CAN_RECV))
+		return false;
+	w = chan_lock(c);
+	got = chan_recv_locked(c, w, &stale, &ok, &peer) && ok;
+	chan_unlock(c, w);
+	return got;
+}
+
+static const struct timer_kind with_channel = {.fire = send_time, .stale = drain};
 
 static void unref(struct wend_timer *t)
 {
@@ -113,57 +132,72 @@ static void unref(struct wend_timer *t)
 	free(t);
 }
 
-static void start_function(struct m *mp, struct due_call *c)
+static void call_function(struct timer *t, int64_t now, struct due *due)
 {
-	struct wend_timer *t = c->obj;
+	due_later(due, t);
+}
+
+static void start_function(struct m *mp, struct timer *timer)
+{
+	struct wend_timer *t = container_of(timer, struct wend_timer, timer);
 
 	race_acquire(t);
-	if (likely(spawn_inside(mp, c->fn, c->arg) == 0))
+	if (likely(spawn_inside(mp, t->fn, t->arg) == 0))
 		unref(t);
-	else if (timer_set(mp, &t->timer, clock_now() + WEND_MILLISECOND)) /* its reference goes with it */
+	else if (timer_set(mp, timer, clock_now() + WEND_MILLISECOND, 0)) /* its reference goes with it */
 		unref(t); /* somebody has reset it meanwhile, so that it had one */
 }
 
-static int64_t call_function(struct timer *t, int64_t now, struct due *due)
+static void lose_function(struct timer *t)
 {
-	struct wend_timer *wt = container_of(t, struct wend_timer, timer);
-
-	due_call(due, &(struct due_call){start_function, wt, wt->fn, wt->arg});
-	return 0;
+	unref(container_of(t, struct wend_timer, timer));
 }
+
+static const struct timer_kind with_function = {
+	.fire = call_function, .later = start_function, .lost = lose_function};
 
 /* ---- Timers ------------------------------------------------------------------------------------- */
 
-static void set(struct m *mp, struct wend_timer *t, int64_t d)
+/* Anew. True: it was set, or had left a value that is gone now. */
+static bool reset(struct wend_timer *t, int64_t d, int64_t period, const char *what)
 {
+	struct m *mp = enter_for(what);
 	bool was_set;
 
 	race_release(t);
 	if (!t->chan)
 		atm_add_sc(&t->refs, 1);
-	was_set = timer_set(mp, &t->timer, wend_deadline(d));
-	if (unlikely(was_set && !t->chan)) /* somebody else has set it meanwhile: one reference is enough */
+	was_set = timer_set(mp, &t->timer, wend_deadline(d), period);
+	if (!t->chan && was_set) /* one reference is enough */
 		unref(t);
+	leave_any(mp);
+	return was_set;
+}
+
+static void set_first(struct wend_timer *t, int64_t d, int64_t period, const char *what)
+{
+	struct m *mp = enter_for(what);
+
+	race_release(t);
+	timer_set_first(mp, &t->timer, wend_deadline(d), period);
+	leave_any(mp);
 }
 
 static struct wend_timer *make(int64_t d, int64_t period, const char *what)
 {
 	struct wend_timer *t = malloc(sizeof *t + chan_room(sizeof(int64_t)));
-	struct m *mp;
 
 	if (!t)
 		return NULL;
-	*t = (struct wend_timer){.timer = {.fire = send_time}, .period = period};
+	*t = (struct wend_timer){.timer = {.kind = &with_channel}};
 	t->chan = chan_init(t + 1, sizeof(int64_t), 1);
 	t->chan->mem = t;
 	t->chan->timer = t;
-	mp = enter_for(what);
-	set(mp, t, d);
-	leave_any(mp);
+	set_first(t, d, period, what);
 	return t;
 }
 
-/* Off the heap. False: it was not on one. */
+/* Off the heap. False: it was not on one, and had left no value. */
 static bool cancel(struct wend_timer *t)
 {
 	struct m *mp = enter();
@@ -195,18 +229,16 @@ wend_chan *wend_after(int64_t d)
 
 wend_timer *wend_after_func(int64_t d, void (*fn)(void *), void *arg)
 {
-	struct wend_timer *t = malloc(sizeof *t);
-	struct m *mp;
+	struct wend_timer *t;
 
 	if (!fn)
 		wend__fatal("go of nil func value");
+	t = malloc(sizeof *t);
 	if (!t)
 		return NULL;
-	*t = (struct wend_timer){.timer = {.fire = call_function}, .fn = fn, .arg = arg};
-	atm_store_rlx(&t->refs, 1); /* rlx: published with the pointer, as all else */
-	mp = enter_for("wend_after_func");
-	set(mp, t, d);
-	leave_any(mp);
+	*t = (struct wend_timer){.timer = {.kind = &with_function}, .fn = fn, .arg = arg};
+	atm_store_rlx(&t->refs, 2); /* the caller's, and one while it is set; rlx: published with the pointer, as all else */
+	set_first(t, d, 0, "wend_after_func");
 	return t;
 }
 
@@ -215,34 +247,18 @@ wend_chan *wend_timer_chan(const wend_timer *t)
 	return t->chan;
 }
 
-/* A value that nobody has received is taken back. */
-static bool drain(struct wend_timer *t)
-{
-	int64_t stale;
-	bool ok;
-
-	return wend_chan_try_recv(t->chan, &stale, &ok) && ok;
-}
-
 bool wend_timer_stop(wend_timer *t)
 {
 	bool was_set = cancel(t);
 
-	if (t->chan)
-		return drain(t) || was_set;
-	if (was_set)
+	if (was_set && !t->chan)
 		unref(t);
 	return was_set;
 }
 
 bool wend_timer_reset(wend_timer *t, int64_t d)
 {
-	bool stopped = wend_timer_stop(t);
-	struct m *mp = enter_for("wend_timer_reset");
-
-	set(mp, t, d);
-	leave_any(mp);
-	return stopped;
+	return reset(t, d, 0, "wend_timer_reset");
 }
 
 wend_timer *wend_timer_retain(wend_timer *t)
@@ -289,9 +305,7 @@ void wend_ticker_reset(wend_ticker *t, int64_t d)
 {
 	if (d <= 0)
 		wend__panic("non-positive interval for Ticker.Reset");
-	cancel(&t->timer);
-	t->timer.period = d;
-	wend_timer_reset(&t->timer, d);
+	reset(&t->timer, d, d, "wend_ticker_reset");
 }
 
 wend_ticker *wend_ticker_retain(wend_ticker *t)

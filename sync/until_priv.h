@@ -13,7 +13,7 @@
  * the object's lock. After until_disarm nobody else uses the record.
  *
  * Ordering.
- *   U1  until_arm: timer_set's lock     -> timer's lock          the record
+ *   U1  until_arm: timer_set_first's lock -> timer's lock        the record
  *   U2  until_open, until_grant, expire: CAS of the claim        exactly one of them ends the wait
  *   U3  expire, under the heap's lock   -> until_disarm          it no longer uses the record
  */
@@ -33,20 +33,15 @@ struct until {
 	struct timer timer;
 };
 
-static inline void until_ready(struct m *mp, struct due_call *c)
-{
-	g_ready(mp, c->obj);
-}
-
-/* Not by due_ready: the waiter's link may be in use by the list it stands in. */
-static inline int64_t until_expire(struct timer *t, int64_t now, struct due *due)
+static inline void until_expire(struct timer *t, int64_t now, struct due *due)
 {
 	struct until *u = container_of(t, struct until, timer);
 
 	if (!atm_cas_sc(u->claim, CLAIM_ARMING, CLAIM_EXPIRED) && atm_cas_sc(u->claim, CLAIM_OPEN, CLAIM_EXPIRED)) /* U2 */
-		due_call(due, &(struct due_call){.run = until_ready, .obj = u->gp});
-	return 0;
+		due_ready(due, u->gp);
 }
+
+static const struct timer_kind until_kind = {.fire = until_expire};
 
 static inline bool until_passed(const struct until *u)
 {
@@ -58,10 +53,10 @@ static inline void until_arm(struct m *mp, struct until *u, struct g *gp, atm_u3
 {
 	u->gp = gp;
 	u->claim = claim;
-	u->timer = (struct timer){.fire = until_expire};
+	u->timer = (struct timer){.kind = &until_kind};
 	atm_store_rlx(claim, CLAIM_ARMING); /* rlx: U1 */
 	if (u->deadline != NEVER)
-		timer_set(mp, &u->timer, u->deadline);
+		timer_set_first(mp, &u->timer, u->deadline, 0);
 }
 
 /* The waiter is queued: true; false when it is too late for that. */

@@ -9,7 +9,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # Which tests look at which file; the most likely killer first.
-SCHED = ["test_model_sched", "test_model_park"]
+SCHED = ["test_model_sched", "test_model_park", "test_model_watch"]
 TESTS = {
 	"atomics/deque.c": ["test_model_deque"],
 	"atomics/deque.h": ["test_model_deque"],
@@ -17,9 +17,10 @@ TESTS = {
 	"sched/idle.c": SCHED,
 	"sched/lock.c": ["test_model_sync"] + SCHED,
 	"sched/loop.c": ["test_model_park", "test_model_sched"],
-	"sched/procs.c": ["test_model_park"],
+	"sched/procs.c": ["test_model_park", "test_model_watch"],
 	"sched/runq.c": SCHED,
 	"sched/search.c": SCHED,
+	"sched/timer.c": ["test_model_time", "test_model_watch"],
 	"sched/trim.c": ["test_model_trim", "test_model_park"],
 	"sched/wake.c": SCHED + ["test_model_blocking"],
 	"sched/sched_priv.h": ["test_model_trim", "test_model_park", "test_model_sched"],
@@ -75,11 +76,21 @@ CHECKS = [
 		"frees a buffer under thieves"),
 	("atomics/deque.c", "bool won = atm_cas_sc(&d->top, t, t + 1);", "bool won = true; atm_store_rel(&d->top, t + 1);",
 		"takes the last item without a CAS"),
-	("sched/idle.c", "bool up = work_visible(2) && get_up(mp);", "bool up = false;", "I1: no last look"),
+	("sched/idle.c", "bool up = work_visible(2) && get_up(mp, NULL);", "bool up = false;", "I1: no last look"),
 	("sched/idle.c", "if (atm_load_rlx(&pp->inbox)) /* bound work came in while the P was not idle yet */",
 		"if (false)", "no last look at the inbox"),
-	("sched/idle.c", "if (mp->p && !mp->spinning && work_unwatched())", "if (false)", "I3: leaves lone work to nobody"),
+	("sched/idle.c", "if (mp->p && !mp->spinning) {\n		if (work_unwatched())", "if (mp->p && !mp->spinning) {\n		if (false)",
+		"I3: leaves lone work to nobody"),
+	("sched/idle.c", "			wake_one();\n		else\n			timers_unwatched();\n	}\n}", "			wake_one();\n	}\n}",
+		"T3: who was to watch and is given a P leaves timers to nobody"),
 	("sched/search.c", "if (work_unwatched() || runq_len(mp->p) > 0)", "if (false)", "I2: wakes nobody after a find"),
+	("sched/search.c", "		else\n			timers_unwatched();\n", "", "T3: who searched and finds work leaves timers to nobody"),
+	("sched/idle.c", "if (!timers || timers_earliest(NULL) >= until)", "if (true)", "T3: the watcher's nap without a second look"),
+	("sched/idle.c", "				else\n					timers_unwatched();\n", "", "T3: a watcher that leaves leaves timers to nobody"),
+	("sched/idle.c", "	hand_over_timers(pp);\n	m_sleep(mp);", "	m_sleep(mp);", "T3: who goes idle hands nothing over"),
+	("sched/wake.c", "	else\n		wake_one();\n}\n\n/* T3", "}\n\n/* T3", "T3: no thread for timers"),
+	("sched/timer.c", "if (likely(!atm_load_rlx(&pp->retire))) {", "if (true) {", "a timer is set on a P that must go"),
+	("sched/timer.c", "done = atm_cas_sc(&t->heap, NULL, h);", "done = true; atm_store_rel(&t->heap, h);", "two set a timer at the same time"),
 	("sched/foreign.c", "counted = atm_load_acq(&sched.phase) == PHASE_RUNNING;", "counted = true;",
 		"F1: no second look at the phase"),
 	("sched/loop.c", "if (!mp->commit(prev, mp->commit_arg))", "if (mp->commit(prev, mp->commit_arg), false)",
@@ -188,7 +199,7 @@ TEN = [
 	("sched/search.c", "sched_heavy();", "a_searcher_that_finds_work_wakes_the_next"),
 	("sched/idle.c", "sched_heavy(); /* I1 */", "children_run_beside_a_busy_parent"),
 	("sched/search.c", "if (work_unwatched() || runq_len(mp->p) > 0)", "a_searcher_that_finds_work_wakes_the_next"),
-	("sched/idle.c", "bool up = work_visible(2) && get_up(mp);", "children_run_beside_a_busy_parent"),
+	("sched/idle.c", "bool up = work_visible(2) && get_up(mp, NULL);", "children_run_beside_a_busy_parent"),
 	("sched/loop.c", "if (!mp->commit(prev, mp->commit_arg))", "a_parked_coroutine_is_made_ready"),
 	("atomics/deque.c", "asym_heavy();", "one_gets_the_last_item_pop_asym"),
 	("atomics/deque.c", "atm_xchg_sc(&d->bottom, b);", "items_survive_growth_full"),
