@@ -70,7 +70,7 @@ static noinline bool load_slow(struct table *t, const struct map_key *k, uint64_
 			continue;
 		if (!(meta & (MAP_MOVING | MAP_MOVED)))
 			return false;
-		t = atm_load_acq(&t->next); /* acq M4 */
+		t = atm_load_acq(&t->next); /* acq M4. mutant: it came with MOVING or MOVED, M3 */
 	}
 }
 
@@ -144,7 +144,7 @@ static force_inline void search(struct spot *s, const struct map_key *k)
 static force_inline void find(struct map_call *c, struct spot *s, struct table *t, const struct map_key *k)
 {
 	s->outer = NULL;
-	for (;; t = atm_load_acq(&t->next)) { /* acq M4 */
+	for (;; t = atm_load_acq(&t->next)) { /* acq M4. mutant: seen below, or it came with MOVED, M3 */
 		s->t = t;
 		s->b = map_bucket(t, k->hash);
 		if (unlikely(map_lock(s->b) & MAP_MOVED))

@@ -105,7 +105,7 @@ void map_drop_entry(void *node, void *core)
 
 void wend_map_retire(wend_map *m, uint64_t value)
 {
-	struct map_core *core = atm_load_acq(&m->wend__core);
+	struct map_core *core = atm_load_rlx(&m->wend__core); /* rlx: constant after init */
 
 	if (!core || !core->cfg.destroy)
 		wend__fatal("wend_map_retire on a map that destroys nothing");
@@ -126,7 +126,8 @@ static void ranger_begin(struct ranger *r)
 	while (*end)
 		end = &(*end)->next;
 	*end = r;
-	atm_store_rel(&core->nrangers, atm_load_rlx(&core->nrangers) + 1); /* rlx: under the lock */
+	/* rlx: under the lock; the end of the section publishes it */
+	atm_store_rlx(&core->nrangers, atm_load_rlx(&core->nrangers) + 1);
 	unlock(&core->lock);
 }
 
@@ -310,7 +311,7 @@ static bool copy_step(struct copies *c, struct table *t, uint64_t lo, uint64_t *
 	for (int try = 0; try < 4; try++) {
 		meta = atm_load_acq(&b->meta); /* acq M1, M3 */
 		if (meta & MAP_MOVED)
-			return copy_step(c, atm_load_acq(&t->next), lo, hi); /* acq M4 */
+			return copy_step(c, atm_load_acq(&t->next), lo, hi); /* acq M4. mutant: it came with MOVED, M3 */
 		if (meta & (MAP_LOCK | MAP_MOVING))
 			break;
 		ok = copy_bucket(c, t, b, meta, lo, end);
@@ -320,12 +321,12 @@ static bool copy_step(struct copies *c, struct table *t, uint64_t lo, uint64_t *
 	}
 	meta = map_lock(b);
 	if (meta & MAP_MOVED)
-		return copy_step(c, atm_load_acq(&t->next), lo, hi);
+		return copy_step(c, atm_load_acq(&t->next), lo, hi); /* acq M4. mutant: it came with MOVED, M3 */
 	ok = copy_bucket(c, t, b, meta, lo, end);
 	for (uint64_t from = lo; ok && (meta & MAP_MOVING); from++) { /* the part of it that has moved */
 		uint64_t to = end;
 
-		ok = copy_step(c, atm_load_acq(&t->next), from, &to);
+		ok = copy_step(c, atm_load_acq(&t->next), from, &to); /* acq M4. mutant: it came with MOVING, M3 */
 		from = to;
 		if (to == end)
 			break;
@@ -398,7 +399,7 @@ static int range(wend_map *m, const struct map_core *core, bool (*fn)(uint64_t, 
 
 int wend_map_range(wend_map *m, bool (*fn)(uint64_t key, uint64_t value, void *arg), void *arg)
 {
-	struct map_core *core = atm_load_acq(&m->wend__core);
+	struct map_core *core = atm_load_rlx(&m->wend__core); /* rlx: constant after init */
 	struct ranger r = {.core = core};
 	int rc = 0;
 
@@ -546,7 +547,7 @@ int wend_map_init(wend_map *m, const wend_map_config *cfg)
 	core->held_end = &core->held;
 	atm_store_rlx(&core->refs, 1); /* rlx: nobody else has it yet */
 	*m = (wend_map){.wend__spare = 0};
-	atm_store_rel(&m->wend__core, core);
+	atm_store_rlx(&m->wend__core, core); /* rlx: likewise */
 	return 0;
 }
 

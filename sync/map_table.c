@@ -313,7 +313,7 @@ static bool put_moved(const struct table *t, struct table *to, uint64_t key, uin
 	}
 	if (map_insert(to, b, i < 0 ? NULL : line, i, key, val))
 		return true;
-	atm_store_rel(&b->meta, atm_load_rlx(&b->meta) & ~(uint64_t)MAP_LOCK); /* rel M5 */
+	atm_store_rel(&b->meta, atm_load_rlx(&b->meta) & ~(uint64_t)MAP_LOCK); /* rel M5. mutant: nothing was changed under it */
 	return false;
 }
 
@@ -401,7 +401,7 @@ static noinline void resize(struct map_call *c, struct table *t, uint64_t n)
 {
 	struct table *to;
 
-	if (atm_load_acq(&c->map->wend__table) != t || atm_load_acq(&t->next))
+	if (atm_load_rlx(&c->map->wend__table) != t || atm_load_rlx(&t->next)) /* rlx: nothing is read by them */
 		return;
 	to = table_make(c->map, t, n);
 	if (to && !atm_cas_sc(&t->next, NULL, to)) /* M4 */

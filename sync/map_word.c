@@ -29,7 +29,7 @@ bool wend_map_load(const wend_map *m, uint64_t key, uint64_t *value)
 	uint64_t meta = atm_load_acq(&b->meta), here; /* acq M1, M3 */
 
 	if (unlikely(meta & MAP_MOVED)) { /* for as long as nobody writes any more */
-		t = atm_load_acq(&t->next); /* acq M4 */
+		t = atm_load_acq(&t->next); /* acq M4. mutant: it came with MOVED, M3 */
 		b = map_bucket(t, hash);
 		meta = atm_load_acq(&b->meta); /* acq M1, M3 */
 	}
@@ -145,7 +145,7 @@ int wend_map_load_or_store(wend_map *m, uint64_t key, uint64_t value, uint64_t *
 static noinline void look_at_size(wend_map *m, const struct table *was)
 {
 	struct map_call c = {.map = m, .mp = enter()};
-	struct table *t = atm_load_acq(&m->wend__table); /* acq M4 */
+	struct table *t = atm_load_acq(&m->wend__table); /* acq M4. mutant: mostly it is the one acquired before */
 
 	if (t == was)
 		map_shrink(&c, t);
@@ -175,7 +175,7 @@ bool wend_map_load_and_delete(wend_map *m, uint64_t key, uint64_t *value)
 		return map_delete_any(m, key, value);
 	if (value) {
 		*value = atm_load_rlx(&q.b->val[i]); /* rlx: under the lock */
-		atm_store_rel(&q.b->meta, meta);     /* rel M5 */
+		atm_store_rel(&q.b->meta, meta);     /* rel M5. mutant: in the checker loads stay before stores */
 	}
 	counter_add(q.mp, &q.t->root->count, -1);
 	leave(q.mp);

@@ -173,9 +173,21 @@ static uint64_t key_in(bool upper, int number)
 	}
 }
 
+/* Other keys than the watched one have the value that belongs to them. */
+static uint64_t value_of(uint64_t key)
+{
+	const struct map_core *core = atm_load_rlx(&m.wend__core);
+
+	if (!core || core->cfg.keys == WEND_MAP_WORDS)
+		return key + 1;
+	if (core->cfg.keys == WEND_MAP_STRINGS)
+		return strtoull((const char *)(uintptr_t)key + 3, NULL, 10) + 1;
+	return strtoull((const char *)((const wend_bytes *)(uintptr_t)key)->data + 3, NULL, 10) + 1;
+}
+
 static void put(uint64_t key)
 {
-	MODEL_CHECK_EQ(wend_map_store(&m, key, 9), 0);
+	MODEL_CHECK_EQ(wend_map_store(&m, key, value_of(key)), 0);
 }
 
 /* So many keys in the watched one's half. */
@@ -208,6 +220,37 @@ static void begin_with(int threads, unsigned flags, const wend_map_config *cfg)
 static void begin(int threads)
 {
 	begin_with(threads, 0, NULL);
+}
+
+static struct table *table(void)
+{
+	return atm_load_acq(&m.wend__table);
+}
+
+static uint64_t beside; /* a key in the watched one's bucket */
+
+/* The watched key is alone in its bucket, the upper one of two, in the second line; the table has a successor. */
+static void begin_chained(unsigned flags, const wend_map_config *cfg)
+{
+	begin_with(2, flags, cfg);
+	for (unsigned i = 2; !is_upper(watched = key_of(i)); i++)
+		;
+	beside = key_in(true, 5);
+	fill_bucket(3);
+	act(STORE, 0, 1);
+	for (int i = 0; i < 3; i++)
+		MODEL_CHECK(wend_map_delete(&m, key_in(true, i)));
+	for (int i = 0; i < 4; i++)
+		put(key_in(false, i));
+	MODEL_CHECK(atm_load_acq(&table()->next));
+	MODEL_CHECK(!(atm_load_rlx(&table()->bucket[1].meta) & (MAP_MOVING | MAP_MOVED)));
+}
+
+/* A write in the watched key's bucket: it moves an entry. */
+static void move_watched(void *unused)
+{
+	(void)unused;
+	wend_map_delete(&m, beside);
 }
 
 static void end(void)
