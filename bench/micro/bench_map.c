@@ -4,10 +4,6 @@
  * strings. Against libck's ck_ht and ck_rhs (peers/ck_map.c), liburcu's lfht (peers/urcu.c), TBB's
  * concurrent_hash_map (peers/tbb_map.cc), and Go's sync.Map and map with an RWMutex (peers/go).
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "bench/map_rows.h"
 #include "bench/rt.h"
 
@@ -15,7 +11,7 @@
 static struct {
 	wend_map map;
 	uint64_t size; /* 0: not made yet */
-	char (*text)[20];
+	const map_text *text;
 } kept;
 
 static bool get(wend_map *m, uint64_t i)
@@ -76,6 +72,8 @@ struct setting {
 	enum map_op op;
 	bool texts;
 	int per_p; /* coroutines */
+	bench_def def;
+	char name[40];
 };
 
 static const struct setting *setting(const struct rt *rt)
@@ -92,28 +90,28 @@ static void init(const struct setting *s)
 		abort();
 }
 
+static bool loop_of(const struct setting *s, enum map_op op, uint64_t size, uint64_t n, uint64_t seed)
+{
+	return s->texts ? loop_texts(&kept.map, op, size, n, seed) : loop_words(&kept.map, op, size, n, seed);
+}
+
 static void make(const struct setting *s, uint64_t size)
 {
 	if (kept.size == size)
 		return;
-	if (s->texts && !kept.text) {
-		kept.text = malloc(2 * size * sizeof *kept.text);
-		for (uint64_t i = 0; i < 2 * size; i++)
-			snprintf(kept.text[i], sizeof kept.text[i], "key%016" PRIx64, map_word(i));
-	}
+	if (s->texts)
+		kept.text = map_texts(2 * size);
 	init(s);
-	for (uint64_t i = 0; i < size && s->op != MAP_INSERT; i++)
-		s->texts ? put_text(&kept.map, i) : put(&kept.map, i);
+	if (s->op != MAP_INSERT)
+		loop_of(s, MAP_INSERT, size, size, 0);
 	kept.size = size;
 }
 
 static void run_share(struct rt_member *member)
 {
 	const struct setting *s = setting(member->rt);
-	bool ok = s->texts ? loop_texts(&kept.map, s->op, kept.size, member->n, member->index + 1)
-					   : loop_words(&kept.map, s->op, kept.size, member->n, member->index + 1);
 
-	if (!ok)
+	if (!loop_of(s, s->op, kept.size, member->n, member->index + 1))
 		rt_fail(member->rt, "a key was lost");
 }
 
@@ -141,8 +139,7 @@ static void insert(struct rt *rt, uint64_t n)
 	for (uint64_t left = n; left > 0;) {
 		uint64_t k = left < size ? left : size, start = bench_now();
 
-		for (uint64_t i = 0; i < k; i++)
-			s->texts ? put_text(&kept.map, i) : put(&kept.map, i);
+		loop_of(s, MAP_INSERT, size, k, 0);
 		ns += bench_now() - start;
 		left -= k;
 		wend_map_free(&kept.map);
@@ -151,34 +148,44 @@ static void insert(struct rt *rt, uint64_t n)
 	rt->ns = ns;
 }
 
-#define ROW(ident, str, procs_, where, op_, texts_, per, fn, flags_, ...)                         \
-	static struct setting set_##ident = {                                                         \
-		{.procs = (procs_), .place = (where), .body = (fn)}, (op_), (texts_), (per)};             \
-	BENCH_NAMED(ident, str, .run = rt_bench, .user = &set_##ident, .placement = (where),          \
-				.flags = BENCH_MANUAL_TIME | (flags_), __VA_ARGS__)
-#define SIZES .args = {{1000}, {1000000}}, .nargs = 2
-#define MIDDLE .args = {{65536}}, .nargs = 1
-#define ONE(ident, str, op, fn)                                                                   \
-	ROW(ident, "map/" str, 1, BENCH_SAME_CPU, op, false, 1, fn, 0, SIZES)                         \
-	ROW(ident##_middle, "map/" str, 1, BENCH_SAME_CPU, op, false, 1, fn, BENCH_FULL_ONLY, MIDDLE)
-#define MORE(ident, str, op, flags)                                                               \
-	ROW(ident##_p2, "map/" str "_p2", 2, BENCH_TWO_CPUS, op, false, 1, run, flags, SIZES)         \
-	ROW(ident##_over, "map/" str "_over", 2, BENCH_TWO_CPUS, op, false, 4, run, BENCH_FULL_ONLY, SIZES)
-#define TEXT(ident, str, op, fn, flags)                                                           \
-	ROW(ident##_text, "map/" str "_text", 1, BENCH_SAME_CPU, op, true, 1, fn, flags, SIZES)
+/* Rows as in bench/map_peer.h; _over has four coroutines for each of two P's. */
+static void add_row(enum map_op op, int64_t size, int threads, bool texts)
+{
+	struct setting *s = calloc(1, sizeof *s);
+	bool in_short = map_in_short_run(op, (uint64_t)size, threads, texts) || (op == MAP_MISS && threads == 1 && size != 65536);
 
-ONE(hit, "hit", MAP_HIT, run)
-ONE(miss, "miss", MAP_MISS, run)
-ONE(store, "store", MAP_STORE, run)
-ONE(churn, "churn", MAP_CHURN, run)
-ONE(insert, "insert", MAP_INSERT, insert)
-ONE(range, "range", MAP_RANGE, run)
-ONE(mix90, "mix90", MAP_MIX90, run)
-ONE(mix50, "mix50", MAP_MIX50, run)
-MORE(hit, "hit", MAP_HIT, 0)
-MORE(churn, "churn", MAP_CHURN, BENCH_FULL_ONLY)
-MORE(mix90, "mix90", MAP_MIX90, 0)
-MORE(mix50, "mix50", MAP_MIX50, BENCH_FULL_ONLY)
-TEXT(hit, "hit", MAP_HIT, run, 0)
-TEXT(churn, "churn", MAP_CHURN, run, BENCH_FULL_ONLY)
-TEXT(insert, "insert", MAP_INSERT, insert, BENCH_FULL_ONLY)
+	if (!s)
+		abort();
+	snprintf(s->name, sizeof s->name, "map/%s%s%s", map_op_name[op], texts ? "_text" : "",
+			 threads == 1 ? "" : threads == 2 ? "_p2" : "_over");
+	s->row = (struct rt_row){.procs = threads == 1 ? 1 : 2,
+							 .place = threads == 1 ? BENCH_SAME_CPU : BENCH_TWO_CPUS,
+							 .body = op == MAP_INSERT ? insert : run};
+	s->op = op;
+	s->texts = texts;
+	s->per_p = threads > 2 ? threads / 2 : 1;
+	s->def = (bench_def){.name = s->name,
+						 .run = rt_bench,
+						 .user = s,
+						 .args = {{size}},
+						 .nargs = 1,
+						 .placement = s->row.place,
+						 .flags = BENCH_MANUAL_TIME | (in_short ? 0 : BENCH_FULL_ONLY)};
+	bench_register(&s->def);
+}
+
+__attribute__((constructor)) static void register_rows(void)
+{
+	static const int64_t sizes[] = {1000, 65536, 1000000};
+	static const int threads[] = {1, 2, 8};
+
+	for (int op = 0; op < MAP_OPS; op++)
+		for (int i = 0; i < 18; i++) {
+			int64_t size = sizes[i % 3];
+			int t = threads[i / 3 % 3];
+			bool texts = i >= 9;
+
+			if (map_row_exists(op, (uint64_t)size, t, texts))
+				add_row(op, size, t, texts);
+		}
+}

@@ -1,40 +1,77 @@
 /* SPDX-License-Identifier: MIT
  *
- * tbb_map.cc - oneTBB's concurrent_hash_map, with accessors, which lock the element they stand on. */
+ * tbb_map.cc - oneTBB's concurrent_hash_map, with accessors, which lock the element they stand on; its own hash. */
 #include "bench/bench.h"
+
+#include <string>
+#include <string_view>
 
 #include <tbb/concurrent_hash_map.h>
 
-#include "bench/map_rows.h"
+#include "bench/map_peer.h"
 
 namespace {
 
-struct map {
-	tbb::concurrent_hash_map<std::uint64_t, std::uint64_t> table;
+/* Looks texts up without making a string of them. */
+struct by_text {
+	using is_transparent = void;
+	static std::size_t hash(std::string_view s)
+	{
+		return std::hash<std::string_view>{}(s);
+	}
+	static bool equal(std::string_view a, std::string_view b)
+	{
+		return a == b;
+	}
 };
 
-bool get(map *m, std::uint64_t i)
-{
-	decltype(m->table)::const_accessor at;
+struct words {
+	tbb::concurrent_hash_map<std::uint64_t, std::uint64_t> table;
 
-	return m->table.find(at, map_word(i));
+	explicit words(std::uint64_t)
+	{
+	}
+	std::uint64_t key(std::uint64_t i) const
+	{
+		return map_word(i);
+	}
+};
+
+struct texts {
+	tbb::concurrent_hash_map<std::string, std::uint64_t, by_text> table;
+	const map_text *text;
+
+	explicit texts(std::uint64_t most) : text(map_texts(most))
+	{
+	}
+	std::string_view key(std::uint64_t i) const
+	{
+		return {text[i], MAP_TEXT_LEN};
+	}
+};
+
+template <class M> bool get(M *m, std::uint64_t i)
+{
+	typename decltype(m->table)::const_accessor at;
+
+	return m->table.find(at, m->key(i));
 }
 
-void put(map *m, std::uint64_t i)
+template <class M> void put(M *m, std::uint64_t i)
 {
-	decltype(m->table)::accessor at;
+	typename decltype(m->table)::accessor at;
 
-	m->table.insert(at, map_word(i));
+	m->table.insert(at, m->key(i));
 	at->second = i;
 }
 
-bool del(map *m, std::uint64_t i)
+template <class M> bool del(M *m, std::uint64_t i)
 {
-	return m->table.erase(map_word(i));
+	return m->table.erase(m->key(i));
 }
 
 /* Its iterators must not meet a writer; there is none in this row. */
-std::uint64_t each(map *m)
+template <class M> std::uint64_t each(M *m)
 {
 	std::uint64_t n = 0;
 
@@ -45,27 +82,38 @@ std::uint64_t each(map *m)
 	return n;
 }
 
-map *map_make()
+template <class M> void *make(std::uint64_t most)
 {
-	return new (std::nothrow) map;
+	return new (std::nothrow) M(most);
 }
 
-void map_drop(map *m)
+template <class M> void drop(void *map)
 {
-	delete m;
+	delete static_cast<M *>(map);
 }
 
-void thread_in()
+MAP_LOOPS(loop_words, words, get, put, del, each)
+MAP_LOOPS(loop_texts, texts, get, put, del, each)
+
+bool run_words(void *m, enum map_op op, uint64_t size, uint64_t n, uint64_t seed)
 {
+	return loop_words(static_cast<words *>(m), op, size, n, seed);
 }
 
-void thread_out()
+bool run_texts(void *m, enum map_op op, uint64_t size, uint64_t n, uint64_t seed)
 {
+	return loop_texts(static_cast<texts *>(m), op, size, n, seed);
 }
 
-#define MAP_NAME "tbb_map"
-#define MAP_HAS(op) true
-#define MAP_SHARED(op) ((op) == MAP_HIT || (op) == MAP_CHURN || (op) == MAP_MIX90 || (op) == MAP_MIX50)
-#include "bench/map_peer.h"
+const struct map_kind kinds[] = {
+	{"tbb_map", false, make<words>, drop<words>, run_words, map_nothing, map_nothing, false},
+	{"tbb_map", true, make<texts>, drop<texts>, run_texts, map_nothing, map_nothing, false},
+};
+
+__attribute__((constructor)) void register_rows()
+{
+	for (const auto &kind : kinds)
+		map_register(&kind);
+}
 
 } // namespace

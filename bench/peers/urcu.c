@@ -8,31 +8,44 @@
 #include <urcu/urcu-memb.h>
 #include <urcu/rculfhash.h>
 
-#include <stdlib.h>
-
-#include "bench/map_rows.h"
+#include "base/siphash.h"
+#include "bench/map_peer.h"
 
 struct map {
 	struct cds_lfht *ht;
+	const map_text *text; /* NULL: words */
 };
 
 struct entry {
 	struct cds_lfht_node node;
 	struct rcu_head head;
-	uint64_t key, value;
+	uint64_t value;
+	union {
+		uint64_t word;
+		map_text text;
+	} key;
 };
 
-/* The table takes the low bits; the same mix that a careful user would write. */
-static inline unsigned long hash(uint64_t key)
+/* The table takes the low bits; the same mixes that a careful user would write. */
+static force_inline unsigned long hash(const struct map *m, uint64_t i)
 {
+	uint64_t key = map_word(i);
+
+	if (m->text)
+		return siphash(1, 2, m->text[i], MAP_TEXT_LEN, 1, 3);
 	key ^= key >> 32;
 	key *= 0xd6e8feb86659fd93ull;
 	return key ^ key >> 32;
 }
 
-static int same(struct cds_lfht_node *node, const void *key)
+static int same_word(struct cds_lfht_node *node, const void *key)
 {
-	return caa_container_of(node, struct entry, node)->key == *(const uint64_t *)key;
+	return caa_container_of(node, struct entry, node)->key.word == *(const uint64_t *)key;
+}
+
+static int same_text(struct cds_lfht_node *node, const void *key)
+{
+	return memcmp(caa_container_of(node, struct entry, node)->key.text, key, MAP_TEXT_LEN) == 0;
 }
 
 static void free_entry(struct rcu_head *head)
@@ -40,38 +53,43 @@ static void free_entry(struct rcu_head *head)
 	free(caa_container_of(head, struct entry, head));
 }
 
-static struct cds_lfht_node *find(struct map *m, uint64_t key)
+static force_inline struct cds_lfht_node *find(struct map *m, uint64_t i)
 {
 	struct cds_lfht_iter iter;
+	uint64_t word = map_word(i);
 
-	cds_lfht_lookup(m->ht, hash(key), same, &key, &iter);
+	if (m->text)
+		cds_lfht_lookup(m->ht, hash(m, i), same_text, m->text[i], &iter);
+	else
+		cds_lfht_lookup(m->ht, hash(m, i), same_word, &word, &iter);
 	return cds_lfht_iter_get_node(&iter);
 }
 
-static bool get(struct map *m, uint64_t i)
+static force_inline bool get(struct map *m, uint64_t i)
 {
 	bool there;
 
 	urcu_memb_read_lock();
-	struct cds_lfht_node *node = find(m, map_word(i));
-
-	there = node && caa_container_of(node, struct entry, node)->key == map_word(i);
+	there = find(m, i) != NULL;
 	urcu_memb_read_unlock();
 	return there;
 }
 
-static void put(struct map *m, uint64_t i)
+static force_inline void put(struct map *m, uint64_t i)
 {
 	struct entry *e = malloc(sizeof *e);
 	struct cds_lfht_node *old;
 
 	if (!e)
 		abort();
-	e->key = map_word(i);
+	if (m->text)
+		memcpy(e->key.text, m->text[i], sizeof e->key.text);
+	else
+		e->key.word = map_word(i);
 	e->value = i;
 	cds_lfht_node_init(&e->node);
 	urcu_memb_read_lock();
-	old = cds_lfht_add_replace(m->ht, hash(e->key), same, &e->key, &e->node);
+	old = cds_lfht_add_replace(m->ht, hash(m, i), m->text ? same_text : same_word, &e->key, &e->node);
 	urcu_memb_read_unlock();
 	if (old)
 		urcu_memb_call_rcu(&caa_container_of(old, struct entry, node)->head, free_entry);
@@ -80,7 +98,7 @@ static void put(struct map *m, uint64_t i)
 static bool del(struct map *m, uint64_t i)
 {
 	urcu_memb_read_lock();
-	struct cds_lfht_node *node = find(m, map_word(i));
+	struct cds_lfht_node *node = find(m, i);
 	bool mine = node && cds_lfht_del(m->ht, node) == 0;
 
 	urcu_memb_read_unlock();
@@ -104,10 +122,11 @@ static uint64_t each(struct map *m)
 	return n;
 }
 
-static struct map *map_make(void)
+static void *words_make(uint64_t most)
 {
-	struct map *m = malloc(sizeof *m);
+	struct map *m = calloc(1, sizeof *m);
 
+	(void)most;
 	if (!m)
 		return NULL;
 	m->ht = cds_lfht_new_flavor(64, 64, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, &urcu_memb_flavor, NULL);
@@ -118,8 +137,18 @@ static struct map *map_make(void)
 	return m;
 }
 
-static void map_drop(struct map *m)
+static void *texts_make(uint64_t most)
 {
+	struct map *m = words_make(most);
+
+	if (m)
+		m->text = map_texts(most);
+	return m;
+}
+
+static void map_drop(void *map)
+{
+	struct map *m = map;
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
@@ -145,10 +174,23 @@ static void thread_out(void)
 	urcu_memb_unregister_thread();
 }
 
-#define MAP_NAME "urcu_lfht"
-#define MAP_HAS(op) true
-#define MAP_SHARED(op) ((op) == MAP_HIT || (op) == MAP_CHURN || (op) == MAP_MIX90 || (op) == MAP_MIX50)
-#include "bench/map_peer.h"
+MAP_LOOPS(loop, struct map, get, put, del, each)
+
+static bool run(void *map, enum map_op op, uint64_t size, uint64_t n, uint64_t seed)
+{
+	return loop(map, op, size, n, seed);
+}
+
+static const struct map_kind kinds[] = {
+	{"urcu_lfht", false, words_make, map_drop, run, thread_in, thread_out, false},
+	{"urcu_lfht", true, texts_make, map_drop, run, thread_in, thread_out, false},
+};
+
+__attribute__((constructor)) static void register_rows(void)
+{
+	for (size_t i = 0; i < countof(kinds); i++)
+		map_register(&kinds[i]);
+}
 
 static void section(bench *b)
 {

@@ -31,6 +31,30 @@ def _memory(title, metric, **kw):
                 [("Go", "go/create_parked/*")], "counters." + metric, notes=False, **kw)
 
 
+def _maps(size, name):
+    """The rungs of maps with so many keys; those of the long run are not missed in the short one."""
+    def beside(op):
+        rows = [("liburcu lfht", "urcu_lfht/"), ("TBB", "tbb_map/"), ("libck ck_ht", "ck_ht/"), ("libck ck_rhs", "ck_rhs/"),
+                ("Go sync.Map", "go/map_"), ("Go map, RWMutex", "go/rwmap_")]
+        return [(label, "%s%s/%s" % (group, op, size)) for label, group in rows]
+
+    def rung(title, op, usual=True):
+        return Rung(title, "map/%s/%s" % (op, size), None, beside(op), if_there=not usual or size == "65536")
+
+    mixes = (("mix50", "50/50"), ("mix90", "90/10"), ("mix99", "99/1"), ("mix999", "99.9 % reads"))
+    alone = (("hit", "load"), ("miss", "load, absent"), ("store", "store"), ("churn", "delete or insert"),
+             ("insert", "insert, growing"), ("range", "range, per entry")) + mixes
+    rungs = [rung("map %s %s" % (what, name), op, op in ("hit", "store", "churn", "insert", "range", "mix90"))
+             for op, what in alone]
+    if size != "65536":
+        for op, what in (("hit", "load"), ("churn", "churn"), *mixes[:3], ("mix999", "99.9 %")):
+            rungs.append(rung("map %s %s, two P's" % (what, name), op + "_p2", op in ("hit", "mix90")))
+            rungs.append(rung("map %s %s, 4 a P" % (what, name), op + "_over", False))
+        for op, what in (("hit", "load"), ("churn", "churn"), ("insert", "growing")):
+            rungs.append(rung("map %s %s, strings" % (what, name), op + "_text", op == "hit"))
+    return rungs
+
+
 # A name that ends in /* is the row of that name with the greatest number behind it: sizes differ
 # between the short and the full run.
 LADDER = [
@@ -244,24 +268,7 @@ LADDER = [
               ("libck", "ck/or")]),
     ]),
     ("Concurrent map", [
-        rung
-        for size, name in (("1000", "1k"), ("1000000", "1M"))
-        for rung in [
-            Rung("map %s %s" % (what, name), "map/%s/%s" % (op, size), None,
-                 [("liburcu lfht", "urcu_lfht/%s/%s" % (op, size)), ("TBB", "tbb_map/%s/%s" % (op, size)),
-                  ("libck ck_ht", "ck_ht/%s/%s" % (op, size)), ("Go sync.Map", "go/map_%s/%s" % (op, size)),
-                  ("Go map, RWMutex", "go/rwmap_%s/%s" % (op, size))])
-            for op, what in (("hit", "load"), ("store", "store"), ("churn", "delete or insert"),
-                             ("insert", "insert, growing"), ("range", "range, per entry"), ("mix90", "90/10"))
-        ] + [
-            Rung("map %s %s, two P's" % (what, name), "map/%s_p2/%s" % (op, size), None,
-                 [("liburcu lfht", "urcu_lfht/%s_p2/%s" % (op, size)),
-                  ("TBB", "tbb_map/%s_p2/%s" % (op, size)),
-                  ("libck ck_ht", "ck_ht/%s_p2/%s" % (op, size)),
-                  ("Go sync.Map", "go/map_%s_p2/%s" % (op, size)),
-                  ("Go map, RWMutex", "go/rwmap_%s_p2/%s" % (op, size))])
-            for op, what in (("hit", "load"), ("mix90", "90/10"))
-        ] + [Rung("map load %s, strings" % name, "map/hit_text/%s" % size)]
+        rung for size, name in (("1000", "1k"), ("65536", "64k"), ("1000000", "1M")) for rung in _maps(size, name)
     ]),
     ("Counters and atomics", [
         Rung("locked add, alone (ref)", "atomics/xadd_private", None,

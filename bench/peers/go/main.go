@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math/bits"
 	"os"
 	"regexp"
 	"runtime"
@@ -772,176 +771,6 @@ func poolGetPut16(_ *result, n int) time.Duration {
 	return time.Since(start)
 }
 
-// table is what both of Go's maps for several goroutines can do: sync.Map, and a map under an RWMutex.
-type table interface {
-	get(k uint64) bool
-	put(k, v uint64)
-	del(k uint64) bool
-	each() int
-}
-
-type syncMap struct{ m sync.Map }
-
-func (t *syncMap) get(k uint64) bool { _, ok := t.m.Load(k); return ok }
-func (t *syncMap) put(k, v uint64)   { t.m.Store(k, v) }
-func (t *syncMap) del(k uint64) bool { _, ok := t.m.LoadAndDelete(k); return ok }
-func (t *syncMap) each() int {
-	n := 0
-	t.m.Range(func(_, _ any) bool { n++; return true })
-	return n
-}
-
-type lockedMap struct {
-	mu sync.RWMutex
-	m  map[uint64]uint64
-}
-
-func (t *lockedMap) get(k uint64) bool {
-	t.mu.RLock()
-	_, ok := t.m[k]
-	t.mu.RUnlock()
-	return ok
-}
-
-func (t *lockedMap) put(k, v uint64) {
-	t.mu.Lock()
-	t.m[k] = v
-	t.mu.Unlock()
-}
-
-func (t *lockedMap) del(k uint64) bool {
-	t.mu.Lock()
-	_, ok := t.m[k]
-	delete(t.m, k)
-	t.mu.Unlock()
-	return ok
-}
-
-func (t *lockedMap) each() int {
-	n := 0
-	t.mu.RLock()
-	for range t.m {
-		n++
-	}
-	t.mu.RUnlock()
-	return n
-}
-
-func mapWord(i uint64) uint64 { return (i + 1) * 0x9E3779B97F4A7C15 }
-
-// mapLoop is MAP_LOOPS of bench/map_rows.h.
-func mapLoop(t table, op string, size uint64, n int, seed uint64) bool {
-	rng, ok := seed*2+0x9E3779B97F4A7C15, true
-	below := func(limit uint64) uint64 {
-		rng ^= rng << 13
-		rng ^= rng >> 7
-		rng ^= rng << 17
-		hi, _ := bits.Mul64(rng, limit)
-		return hi
-	}
-	for i := 0; i < n; i++ {
-		switch op {
-		case "hit":
-			ok = t.get(mapWord(below(size))) && ok
-		case "store":
-			t.put(mapWord(below(size)), uint64(i))
-		case "churn":
-			k := below(2 * size)
-			if !t.del(mapWord(k)) {
-				t.put(mapWord(k), k)
-			}
-		case "mix90":
-			k := below(size)
-			if i%10 == 0 {
-				t.put(mapWord(k), k)
-			} else {
-				ok = t.get(mapWord(k)) && ok
-			}
-		}
-	}
-	return ok
-}
-
-// mapRow measures op on a map with so many keys; n operations by each of the goroutines.
-func mapRow(fresh func() table, op string, size uint64) func(*result, int) time.Duration {
-	var t table
-	fill := func() {
-		t = fresh()
-		for i := uint64(0); i < size; i++ {
-			t.put(mapWord(i), i)
-		}
-	}
-	return func(r *result, n int) time.Duration {
-		ok := true
-		var d time.Duration
-		if op == "insert" {
-			for left := n; left > 0; left -= int(size) {
-				t = fresh()
-				runtime.GC()
-				start := time.Now()
-				for i := uint64(0); i < size && i < uint64(left); i++ {
-					t.put(mapWord(i), i)
-				}
-				d += time.Since(start)
-			}
-			t = nil
-			return d
-		}
-		if t == nil {
-			fill()
-			runtime.GC()
-		}
-		if op == "range" {
-			seen := 0
-			start := time.Now()
-			for seen < n {
-				k := t.each()
-				ok = ok && k == int(size)
-				seen += k
-			}
-			d = time.Since(start) * time.Duration(n) / time.Duration(seen)
-		} else {
-			var failed atomic.Bool
-			d = crowd(runtime.GOMAXPROCS(0), func(i int) {
-				if !mapLoop(t, op, size, n, uint64(i)+1) {
-					failed.Store(true)
-				}
-			})
-			ok = !failed.Load()
-		}
-		if !ok {
-			fmt.Fprintf(os.Stderr, "%s: a key was lost\n", r.Name)
-			os.Exit(1)
-		}
-		return d
-	}
-}
-
-func mapRows(procs int) []row {
-	var all []row
-	kinds := []struct {
-		name  string
-		fresh func() table
-	}{
-		{"map", func() table { return &syncMap{} }},
-		{"rwmap", func() table { return &lockedMap{m: map[uint64]uint64{}} }},
-	}
-	for _, k := range kinds {
-		for _, size := range []uint64{1000, 1000000} {
-			args := "/" + strconv.FormatUint(size, 10)
-			for _, op := range []string{"hit", "store", "churn", "insert", "range", "mix90"} {
-				all = append(all, row{"go/" + k.name + "_" + op + args, 1, mapRow(k.fresh, op, size), 0})
-			}
-			if procs >= 2 {
-				for _, op := range []string{"hit", "mix90"} {
-					all = append(all, row{"go/" + k.name + "_" + op + "_p2" + args, 2, mapRow(k.fresh, op, size), 0})
-				}
-			}
-		}
-	}
-	return all
-}
-
 // rows lists what may use at most so many Ps: each with one, with two, and, where there may be more,
 // with all of them (_pn).
 func rows(full bool, procs int) []row {
@@ -1001,7 +830,7 @@ func rows(full bool, procs int) []row {
 		row{"go/value_load", 1, valueLoad, 0},
 		row{"go/value_store", 1, valueStore, 0})
 	all = append(all, panicRows()...)
-	all = append(all, mapRows(procs)...)
+	all = append(all, mapRows(full, procs)...)
 	all = append(all, blockingRows()...)
 	return append(all, chanRows(full, procs)...)
 }
