@@ -244,7 +244,7 @@ static void look_in_a_section(void *unused)
 	wend_section_end();
 }
 
-MODEL_TEST(a_section_keeps_the_value_it_loaded, .leaks = true, .weight = 0.6)
+MODEL_TEST(a_section_keeps_the_value_it_loaded, .leaks = true, .weight = 0.5)
 {
 	begin_owner(2, &owner);
 	co_go(replace_and_delete, NULL);
@@ -307,7 +307,7 @@ static void range_over_all(void *unused)
 	MODEL_CHECK(n <= 1);
 }
 
-MODEL_TEST(range_holds_the_value_it_gave, .leaks = true, .weight = 0.6)
+MODEL_TEST(range_holds_the_value_it_gave, .leaks = true, .weight = 0.5)
 {
 	begin_owner(2, &owner);
 	co_go(replace_and_delete, NULL);
@@ -315,7 +315,7 @@ MODEL_TEST(range_holds_the_value_it_gave, .leaks = true, .weight = 0.6)
 	end_owner(2);
 }
 
-MODEL_TEST(range_holds_the_string_it_gave, .leaks = true, .weight = 0.6)
+MODEL_TEST(range_holds_the_string_it_gave, .leaks = true, .weight = 0.5)
 {
 	begin_owner(2, &owner_of_strings);
 	co_go(replace_and_delete, NULL);
