@@ -6,7 +6,7 @@ from benchlib import fingerprint, store
 
 from .view import bullets, esc, folded, section, show
 
-MOST = 8  # siblings drawn; of more, the first ones and how many are left
+MOST = 32  # CPUs drawn one by one; of a larger machine, what is alike is drawn once and counted
 
 
 def parse(text, at=0):
@@ -28,34 +28,37 @@ def _name(label):
     return "%s %s" % (re.sub(r"([di])$", "", kind), show(int(size), "bytes").replace(".0 ", " "))
 
 
-def _boxes(children, depth):
-    out = []
-    for node in children:
-        count = node[0]
-        for _ in range(min(count, MOST if count > MOST else count)):
-            out.append(_box(node, depth))
-        if count > MOST:
-            out.append('<span>and %d more alike</span>' % (count - MOST))
-    return '<div class="row">%s</div>' % "".join(out)
+def cpus(node):
+    count, label, children = node
+    return count * (1 if label == "PU" else sum(map(cpus, children)))
 
 
-def _box(node, depth):
-    _, label, children = node
+def _boxes(children, depth, each):
+    """Each of them, or one for all that are alike."""
+    return '<div class="row">%s</div>' % "".join(
+        _box(node, depth, each) for node in children for _ in range(node[0] if each else 1))
+
+
+def _box(node, depth, each):
+    count, label, children = node
+    times = "" if each or count == 1 else "%d \u00d7 " % count
     if label == "PU":
-        return '<span class="pu">CPU</span>'
+        return '<span class="pu">%sCPU</span>' % times
     names = [_name(label)]
     # A chain of only children is one box.
     while len(children) == 1 and children[0][0] == 1 and children[0][1] != "PU":
         names.append(_name(children[0][1]))
         children = children[0][2]
     names = [n for i, n in enumerate(names) if n not in names[:i]]
-    return '<div class="box%s">%s%s</div>' % (" deep" if depth % 2 else "", esc(" \u00b7 ".join(names)),
-                                              _boxes(children, depth + 1) if children else "")
+    return '<div class="box%s">%s%s</div>' % (
+        " deep" if depth % 2 else "", esc(times + " \u00b7 ".join(names)),
+        _boxes(children, depth + 1, each) if children else "")
 
 
 def picture(topology):
     node, _ = parse(topology)
-    return '<div class="topo" role="img" aria-label="%s">%s</div>' % (topology, _box(node, 0))
+    return '<div class="topo" role="img" aria-label="%s">%s</div>' % (
+        topology, _box(node, 0, cpus(node) <= MOST))
 
 
 def _facts(pairs):
