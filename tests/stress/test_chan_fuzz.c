@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Random programs of channel and select operations against a sequential model. Workers (coroutines, one of them
+ * Random programs of channel, select, deadline and timer operations against a sequential model. Workers (coroutines, one of them
  * a foreign thread in some runs) are told one operation at a time; the model says who must be over afterwards, with
  * what result, and who must still wait. Where Go leaves the choice, which ready case a select takes, the model follows
- * what was chosen, if it was among the ready. A failure prints the program; WEND_SEED repeats it. */
+ * what was chosen, if it was among the ready. Channel 0 is a timer's in some programs: it fires when it is told to. A failure prints the program; WEND_SEED repeats it. */
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,7 +14,8 @@
 #include <wend/wend.h>
 
 enum { CHANS = 4, WORKERS = 5, CASES = 5, STEPS = 150, ROOM = 3 };
-enum kind { SEND, RECV, TRY_SEND, TRY_RECV, SELECT, SELECT_DEFAULT, CLOSE, KINDS };
+enum kind { SEND, RECV, TRY_SEND, TRY_RECV, SELECT, SELECT_DEFAULT, SEND_DL, RECV_DL, SELECT_DL, CLOSE };
+enum deadline { PASSED, NEAR, FAR };
 
 struct a_case {
 	int chan; /* -1: nil */
@@ -24,6 +25,7 @@ struct a_case {
 
 struct op {
 	enum kind kind;
+	enum deadline deadline; /* of the ..._DL */
 	int n; /* cases; the single operations have one */
 	struct a_case c[CASES];
 };
@@ -33,7 +35,7 @@ struct op {
 struct worker {
 	wend_chan *orders; /* a signal: op is to be done */
 	struct op op;
-	int chosen; /* result: -1 default, or would block */
+	int chosen; /* result: -1 default, would block, or timed out */
 	int64_t got;
 	bool ok;
 	int over; /* atomic; set when the result stands */
@@ -48,6 +50,18 @@ struct worker {
 static struct worker w[WORKERS];
 static wend_chan *chan[CHANS];
 static wend_waitgroup alive;
+
+static int64_t deadline_of(const struct op *op)
+{
+	return op->deadline == PASSED ? 0 : wend_deadline(op->deadline == NEAR ? 50 * WEND_MICROSECOND : WEND_HOUR);
+}
+
+/* 0, or -1 when it has timed out. */
+static int in_time(int rc)
+{
+	CHECK(rc == 0 || rc == -ETIMEDOUT);
+	return rc ? -1 : 0;
+}
 
 static void perform(struct worker *me)
 {
@@ -77,6 +91,17 @@ static void perform(struct worker *me)
 		break;
 	case CLOSE:
 		wend_chan_close(k[0].chan);
+		break;
+	case SEND_DL:
+		me->chosen = in_time(wend_chan_send_dl(k[0].chan, &v[0], deadline_of(op)));
+		break;
+	case RECV_DL:
+		me->chosen = in_time(wend_chan_recv_dl(k[0].chan, &v[0], &k[0].ok, deadline_of(op)));
+		break;
+	case SELECT_DL:
+		me->chosen = wend_select_dl(k, (size_t)op->n, deadline_of(op));
+		if (me->chosen < 0)
+			me->chosen = in_time(me->chosen);
 		break;
 	default:
 		me->chosen = wend_select(k, (size_t)op->n, op->kind == SELECT ? 0 : WEND_SELECT_DEFAULT);
@@ -111,6 +136,10 @@ static struct model {
 	int64_t buf[ROOM];
 } m[CHANS];
 
+#define ANY_TIME INT64_MAX /* what a timer has sent */
+
+static wend_timer *timer; /* whose channel the first one is, or NULL */
+static bool set;          /* it will fire in an hour */
 static uint64_t rng;
 static int clock_, step;
 static int64_t next_value;
@@ -168,6 +197,11 @@ static bool ready(const struct a_case *c)
 	return ch->n || ch->closed || waiting(c->chan, true);
 }
 
+static bool timer_has_fired(void)
+{
+	return atm_load_acq(&chan[0]->count) > 0;
+}
+
 static void until_over(struct worker *who)
 {
 	double start = test_now();
@@ -192,7 +226,7 @@ static const struct a_case *must_have(struct worker *who, int chan_, bool send)
 
 static void must_get(const struct worker *who, int64_t value, bool ok)
 {
-	REQUIRE(who->got == value && who->ok == ok, "step %d: worker %d got %lld, %d instead of %lld, %d", step,
+	REQUIRE((who->got == value || (value == ANY_TIME && who->got <= wend_now())) && who->ok == ok, "step %d: worker %d got %lld, %d instead of %lld, %d", step,
 			(int)(who - w), (long long)who->got, who->ok, (long long)value, ok);
 }
 
@@ -237,17 +271,28 @@ static void model_close(int chan_)
 
 static bool may_wait(const struct op *op)
 {
-	return op->kind == SEND || op->kind == RECV || op->kind == SELECT;
+	bool limited = op->kind >= SEND_DL && op->kind <= SELECT_DL;
+
+	return op->kind == SEND || op->kind == RECV || op->kind == SELECT || (limited && op->deadline == FAR);
+}
+
+static bool selects(const struct op *op)
+{
+	return op->kind == SELECT || op->kind == SELECT_DEFAULT || op->kind == SELECT_DL;
 }
 
 /* me is told to do what stands in its op. */
 static void do_step(struct worker *me)
 {
-	static const char *const names[] = {"send", "recv", "try_send", "try_recv", "select", "select_default", "close"};
+	static const char *const names[] = {"send", "recv", "try_send", "try_recv", "select", "select_default",
+										"send_dl", "recv_dl", "select_dl", "close"};
+	static const char *const when[] = {"passed", "near", "far"};
 	struct op *op = &me->op;
 	bool is_ready[CASES], some = false;
 
 	say("# %3d: worker %d: %s", step, (int)(me - w), names[op->kind]);
+	if (op->kind >= SEND_DL && op->kind <= SELECT_DL)
+		say(" (%s)", when[op->deadline]);
 	for (int i = 0; i < op->n; i++) {
 		is_ready[i] = op->kind == CLOSE || ready(&op->c[i]);
 		some |= is_ready[i];
@@ -289,10 +334,12 @@ static bool lawful(const struct op *op)
 		const struct a_case *c = &op->c[i];
 
 		if (c->chan < 0) {
-			if (op->kind != SELECT_DEFAULT && op->kind != SELECT && op->kind != TRY_SEND && op->kind != TRY_RECV)
+			if (op->kind == CLOSE || op->kind == SEND || op->kind == RECV)
 				return false;
 			continue;
 		}
+		if (timer && c->chan == 0 && (c->send || op->kind == CLOSE))
+			return false;
 		/* What panics has its own tests. */
 		if (m[c->chan].closed && (c->send || op->kind == CLOSE))
 			return false;
@@ -305,11 +352,11 @@ static bool lawful(const struct op *op)
 static bool make_op(struct op *op)
 {
 	op->kind = any(20) ? (enum kind)any(CLOSE) : CLOSE;
-	op->n = op->kind == SELECT || op->kind == SELECT_DEFAULT ? 1 + any(CASES) : 1;
+	op->n = selects(op) ? 1 + any(CASES) : 1;
+	op->deadline = (enum deadline)any(3);
 	for (int i = 0; i < op->n; i++) {
 		op->c[i].chan = any(12) ? any(CHANS) : -1;
-		op->c[i].send = op->kind == SEND || op->kind == TRY_SEND ||
-						((op->kind == SELECT || op->kind == SELECT_DEFAULT) && any(2));
+		op->c[i].send = op->kind == SEND || op->kind == TRY_SEND || op->kind == SEND_DL || (selects(op) && any(2));
 		op->c[i].value = op->c[i].send ? ++next_value : -1;
 	}
 	return lawful(op);
@@ -322,6 +369,42 @@ static bool can_end(const struct op *op)
 		if (op->c[i].chan >= 0)
 			return true;
 	return !may_wait(op);
+}
+
+/* ---- A timer ------------------------------------------------------------------------------------ */
+
+/* Fires: whoever waits gets the time, else it is kept. */
+static void fire(void)
+{
+	bool stale = m[0].n > 0;
+	struct worker *peer = waiting(0, false);
+	int64_t before = wend_now();
+
+	say("# %3d: main fires the timer\n", step);
+	REQUIRE(wend_timer_reset(timer, 0) == (set || stale), "step %d: reset says it had%s fired", step, set ? "" : " not");
+	m[0].n = 0;
+	set = false;
+	if (peer) {
+		must_have(peer, 0, false);
+		REQUIRE(peer->got >= before && peer->got <= wend_now() && peer->ok, "step %d: the time is %lld", step,
+				(long long)peer->got);
+	} else {
+		for (double start = test_now(); !timer_has_fired();) {
+			REQUIRE(test_now() - start < 20, "step %d: the timer should fire", step);
+			wend_sleep(10 * WEND_MICROSECOND);
+		}
+		m[0].buf[m[0].n++] = ANY_TIME;
+	}
+}
+
+static void stop(bool again)
+{
+	bool was = set || m[0].n > 0;
+
+	say("# %3d: main %s the timer\n", step, again ? "resets" : "stops");
+	REQUIRE((again ? wend_timer_reset(timer, WEND_HOUR) : wend_timer_stop(timer)) == was, "step %d: not %d", step, was);
+	m[0].n = 0; /* nobody will see it */
+	set = again;
 }
 
 static struct worker *idle(void)
@@ -348,6 +431,10 @@ static void rescue(void)
 			struct worker me = {.got = v, .ok = ok};
 
 			model_recv(&me, i);
+			return;
+		}
+		if (i == 0 && timer && waiting(0, false)) {
+			fire();
 			return;
 		}
 		if (waiting(i, false)) {
@@ -404,6 +491,14 @@ static void run_program(bool foreign)
 		chan[i] = wend_chan_make(8, (size_t)m[i].cap);
 		say("# channel %d: capacity %d\n", i, m[i].cap);
 	}
+	timer = any(3) == 0 ? wend_timer_make(WEND_HOUR) : NULL;
+	set = true;
+	if (timer) {
+		say("# channel 0 is a timer's\n");
+		m[0] = (struct model){.cap = 1};
+		wend_chan_release(chan[0]);
+		chan[0] = wend_timer_chan(timer);
+	}
 	wend_waitgroup_add(&alive, WORKERS);
 	for (int i = 0; i < WORKERS; i++) {
 		w[i].orders = wend_chan_make(0, 1);
@@ -418,9 +513,14 @@ static void run_program(bool foreign)
 
 		if (!me) {
 			rescue();
+		} else if (timer && any(6) == 0) {
+			if (any(2))
+				fire();
+			else
+				stop(any(2));
 		} else if (make_op(&me->op) && can_end(&me->op)) {
 			do_step(me);
-			for (int i = 0; i < CHANS; i++)
+			for (int i = timer ? 1 : 0; i < CHANS; i++)
 				REQUIRE(wend_chan_len(chan[i]) == (size_t)m[i].n, "step %d: len of channel %d is %zu, not %d",
 						step, i, wend_chan_len(chan[i]), m[i].n);
 		}
