@@ -149,6 +149,9 @@ LADDER = [
         Rung("next runs while one blocks, p50", "blocking/next_runs", None,
              [("Go", "go/blocking_next_runs"), ("pinned", "blocking/next_runs_pinned")], "lat.p50"),
         Rung("a call that does not block", "blocking/alone", None, [("pinned", "blocking/alone_pinned")]),
+        Rung("computing beside a blocker", "blocking/compute_beside", None,
+             [("without it", "blocking/compute_alone"), ("Go", "go/blocking_compute_beside"),
+              ("Go without it", "go/blocking_compute_alone")]),
     ]),
     ("Channels, per value or hop", [
         Rung("unbuffered, per hop", "chan/hop", "thread/handover_same_core",

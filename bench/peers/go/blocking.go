@@ -3,6 +3,8 @@
 package main
 
 import (
+	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,6 +41,47 @@ func blockingNext(r *result, n int) time.Duration {
 	return total
 }
 
+var computed uint64
+
+// compute gives way every 20 us or so.
+func compute(n int) time.Duration {
+	start := time.Now()
+	x := uint64(n) | 1
+	for ; n > 0; n-- {
+		for i := 0; i < 20000; i++ {
+			x ^= x << 13
+			x ^= x >> 7
+			x ^= x << 17
+		}
+		runtime.Gosched()
+	}
+	computed = x
+	return time.Since(start)
+}
+
+func computeAlone(_ *result, n int) time.Duration {
+	return compute(n)
+}
+
+// computeBeside: the same while another one blocks for 10 ms over and over.
+func computeBeside(_ *result, n int) time.Duration {
+	var enough int32
+	over := make(chan bool)
+	go func() {
+		for atomic.LoadInt32(&enough) == 0 {
+			t := syscall.Timespec{Nsec: 10000000}
+			syscall.Nanosleep(&t, nil)
+		}
+		close(over)
+	}()
+	runtime.Gosched()
+	d := compute(n)
+	atomic.StoreInt32(&enough, 1)
+	<-over
+	return d
+}
+
 func blockingRows() []row {
-	return []row{{"go/blocking_next_runs", 1, blockingNext, 0}}
+	return []row{{"go/blocking_next_runs", 1, blockingNext, 0}, {"go/blocking_compute_alone", 1, computeAlone, 0},
+		{"go/blocking_compute_beside", 1, computeBeside, 0}}
 }
