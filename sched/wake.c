@@ -73,7 +73,7 @@ bool end_if_surplus(struct m *mp)
 	uint32_t asleep = 0;
 
 	lock(&sched.lock);
-	for (struct m *at = sched.idle_m; at; at = at->link)
+	for (struct m *at = sched.idle_m; at && asleep <= p_count() + SPARE_THREADS; at = at->link)
 		asleep++;
 	mp->surplus = asleep > p_count() + SPARE_THREADS && !mp->is_caller && unlist(mp);
 	unlock(&sched.lock);
