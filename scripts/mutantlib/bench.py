@@ -72,7 +72,7 @@ class Bench:
 		"""A test that fails by itself would kill everything."""
 		for test in sorted(tests):
 			for memory in (None, "weak"):
-				r = subprocess.run(["nice", self.programs[test].path], env=self.environment(0.1, 1, memory), text=True,
+				r = subprocess.run(["nice", self.programs[test].path], env=self.environment(0.02, 1, memory), text=True,
 						capture_output=True, cwd=self.build)
 				if r.returncode:
 					return "%s fails as it is:\n%s" % (test, r.stdout)
