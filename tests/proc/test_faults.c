@@ -19,17 +19,24 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 10, EXIT_LOST = 11 };
 static wend_waitgroup wg;
 static int ran;
 
-static void work(void *unused)
+static int64_t nap(void *unused)
 {
 	(void)unused;
+	return usleep(500);
+}
+
+static void work(void *blocks)
+{
 	wend_yield();
+	if (blocks)
+		wend_blocking(nap, NULL);
 	__atomic_add_fetch(&ran, 1, __ATOMIC_RELAXED);
 	wend_waitgroup_done(&wg);
 }
 
 static wend_counter counter = WEND_ZERO;
 
-/* Uses what allocates: stacks of two classes, queues that grow, P's, threads, counters. */
+/* Uses what allocates: stacks of two classes, queues that grow, P's, threads, also for blocking calls, counters. */
 static int workload(void *unused)
 {
 	int started = 0;
@@ -40,7 +47,7 @@ static int workload(void *unused)
 		wend_attr a = {.stack_size = i % 50 ? 0 : 256 << 10};
 
 		wend_waitgroup_add(&wg, 1);
-		if (wend_go_attr(&a, work, NULL) == 0)
+		if (wend_go_attr(&a, work, i % 300 ? NULL : &wg) == 0)
 			started++;
 		else
 			wend_waitgroup_done(&wg);
