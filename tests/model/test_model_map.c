@@ -52,6 +52,7 @@ MODEL_TEST(a_store_and_a_swap, .leaks = true, .weight = 0.2)
 	act(STORE, 0, 1);
 	co_go(store_two, NULL);
 	act(SWAP, 0, 3);
+	act(LOAD, 0, 0);
 	end();
 }
 
@@ -111,7 +112,7 @@ MODEL_TEST(who_sees_a_write_sees_what_came_before, .leaks = true, .weight = 0.4)
 
 	how = ops[model_choose(countof(ops))];
 	begin(2);
-	fill_bucket(model_choose(2) ? 4 : 0);
+	fill_bucket(3 * (int)model_choose(2));
 	if (how != INSERT)
 		act(STORE, 0, 1);
 	co_go(write_after, NULL);
@@ -220,23 +221,6 @@ MODEL_TEST(a_writer_whose_chain_moves, .leaks = true, .weight = 0.4)
 	begin_full(0, NULL);
 	co_go(grow_and_move, NULL);
 	act(SWAP, 0, 2);
-	end();
-}
-
-/* A mover that is late brings its entry to a table whose other entries have all gone: it must not be on its way out. */
-MODEL_TEST(a_table_waits_for_its_last_entry, .leaks = true, .weight = 0.4)
-{
-	uint64_t other;
-
-	begin_chained(0, NULL);
-	other = key_in(false, 9);
-	co_go(move_watched, NULL);
-	for (int i = 0; i < 4; i++)
-		MODEL_CHECK(wend_map_delete(&m, key_in(false, i)));
-	for (int i = 0; i < 5; i++)
-		wend_map_delete(&m, other);
-	threads_join();
-	act(LOAD, 0, 0);
 	end();
 }
 
@@ -375,7 +359,8 @@ MODEL_TEST(one_key_while_a_grown_map_is_cleared, .leaks = true, .weight = 0.4)
 	while (atm_load_rlx(&table()->left) > 1)
 		wend_map_delete(&m, 1);
 	co_go(clear, NULL);
-	move_watched(NULL);
+	for (int i = 0; i < 4; i++) /* the other bucket may be the last */
+		move_watched(NULL);
 	act(LOAD, 0, 0);
 	end();
 }
