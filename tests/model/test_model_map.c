@@ -52,7 +52,8 @@ MODEL_TEST(a_store_and_a_swap, .leaks = true, .weight = 0.2)
 	act(STORE, 0, 1);
 	co_go(store_two, NULL);
 	act(SWAP, 0, 3);
-	act(LOAD, 0, 0);
+	threads_join();
+	act(LOAD, 0, 0); /* what was last */
 	end();
 }
 
