@@ -134,9 +134,11 @@ class Bench:
 		"""(verdict, seconds, how, case): killed, survived, or error."""
 		start, built, spent = time.time(), set(), 0
 		likely = [c for c in [mutant.case, hint] if c] + self.kills.setdefault(mutant.path, [])
+		# What has killed before goes first, and its test, as each has to be built.
+		tests = sorted(TESTS[mutant.path], key=lambda t: not likely or likely[0] not in self.programs[t].cases)
 		with tempfile.TemporaryDirectory() as tmp:
 			for number, seconds in enumerate(ROUNDS[:EXPLAINED] if mutant.explanation else ROUNDS):
-				for test in TESTS[mutant.path]:
+				for test in tests:
 					program = self.programs[test]
 					if test not in built:
 						error = self.make(mutant, program, tmp)
