@@ -29,7 +29,7 @@ static force_inline void check_copied(wend_cond *c)
 /* Nobody else changes the word while the list is held. */
 static void release_list(wend_cond *c)
 {
-	/* rel L1. mutant: it publishes the list, plain fields, which the checker sees at once */
+	/* rel L1: the list; pairs with waitq_lock */
 	atm_store_rel(&c->wend__state, c->wend__waiters ? WAITERS : 0);
 }
 

@@ -206,3 +206,23 @@ MODEL_TEST(a_broadcast_reaches_all)
 	end_cond();
 	MODEL_CHECK_EQ(atm_load_rlx(&taken), 2);
 }
+
+static void wait_once(void *unused)
+{
+	wend_mutex_lock(&mu);
+	wend_cond_wait(&cond, &mu);
+	atm_store_rlx(&taken, 1);
+	wend_mutex_unlock(&mu);
+}
+
+/* Nothing but the list itself orders who enters it and who takes from it. */
+MODEL_TEST(a_signal_without_the_mutex)
+{
+	begin_cond(2);
+	co_go(wait_once, NULL);
+	while (atm_load_rlx(&taken) == 0) {
+		wend_cond_signal(&cond);
+		atm_pause();
+	}
+	end_cond();
+}
