@@ -191,7 +191,7 @@ wend_case *chan_wait_over(struct m *mp, struct wend__wait *wait)
 	return won;
 }
 
-/* False: the deadline has passed. The caller has left the runtime. */
+/* False: it has expired. The caller has left the runtime. */
 static force_inline bool wait_for(struct m *mp, struct wend_case *k, struct until *until, enum wait_reason reason,
 								  const char *what)
 {
@@ -338,9 +338,9 @@ bool wend_chan_try_recv(wend_chan *c, void *elem, bool *ok)
 	return done;
 }
 
-/* ---- With a deadline ---------------------------------------------------------------------------- */
+/* ---- With a deadline or a context ----------------------------------------------------------------- */
 
-/* The operation would block now: waits. False: the deadline has passed. The caller has left the runtime. */
+/* The operation would block now: waits. False: the deadline has passed, or the context is cancelled. The caller has left the runtime. */
 static noinline bool wait_until(struct m *mp, struct wend_case *k, struct until *until, enum wait_reason reason,
 								const char *what)
 {
@@ -359,7 +359,7 @@ static int send_until(wend_chan *c, const void *elem, struct until *until)
 	if (likely(send_now(mp, c, elem, &k.ok)))
 		leave_any(mp);
 	else if (!wait_until(mp, &k, until, WAIT_CHAN_SEND, "wend_chan_send_dl"))
-		return -ETIMEDOUT;
+		return until_error(until);
 	if (unlikely(!k.ok))
 		closed_to_senders();
 	return 0;
@@ -373,7 +373,7 @@ static int recv_until(wend_chan *c, void *elem, bool *ok, struct until *until)
 	if (likely(recv_now(mp, c, elem, &k.ok)))
 		leave_any(mp);
 	else if (!wait_until(mp, &k, until, WAIT_CHAN_RECEIVE, "wend_chan_recv_dl"))
-		return -ETIMEDOUT;
+		return until_error(until);
 	if (ok)
 		*ok = k.ok;
 	return 0;
@@ -396,6 +396,31 @@ int wend_chan_send_dl(wend_chan *c, const void *elem, int64_t deadline)
 int wend_chan_recv_dl(wend_chan *c, void *elem, bool *ok, int64_t deadline)
 {
 	return likely(c) ? recv_until(c, elem, ok, &(struct until){.deadline = deadline}) : nil_until(deadline);
+}
+
+/* The same: nothing comes before the context is cancelled. */
+static cold int nil_until_cancelled(wend_ctx *ctx)
+{
+	wend_chan_recv(wend_ctx_done(ctx), NULL);
+	return wend_ctx_err(ctx);
+}
+
+int wend_chan_send_ctx(wend_chan *c, const void *elem, wend_ctx *ctx)
+{
+	int err = wend_ctx_err(ctx);
+
+	if (unlikely(err))
+		return err;
+	return likely(c) ? send_until(c, elem, &(struct until){.deadline = NEVER, .ctx = ctx}) : nil_until_cancelled(ctx);
+}
+
+int wend_chan_recv_ctx(wend_chan *c, void *elem, bool *ok, wend_ctx *ctx)
+{
+	int err = wend_ctx_err(ctx);
+
+	if (unlikely(err))
+		return err;
+	return likely(c) ? recv_until(c, elem, ok, &(struct until){.deadline = NEVER, .ctx = ctx}) : nil_until_cancelled(ctx);
 }
 
 bool wend__chan_next(wend_chan *c, void *elem, size_t size)

@@ -68,8 +68,8 @@ struct wend_ctx_func {
 
 /* What a cancellation leads to when all locks have been let go of. */
 struct outcome {
-	struct g *ready, **tail;
-	struct ctx_watch *funcs, **last; /* linked by prev: next says to stop that they are in no list */
+	struct g *ready, **tail; /* who waited for done */
+	struct ctx_watch *watches, *funcs, **last_watch, **last_func; /* linked by prev: next says that they are in no list */
 };
 
 static struct home never = {.ctx = {.kind = ROOT, .home = &never}, .deadline = WEND_FOREVER};
@@ -327,7 +327,24 @@ wend_chan *wend_ctx_done(wend_ctx *ctx)
 	return done;
 }
 
+/* Done and a deadline: what the channel needs for it is there already. */
+int wend_sleep_ctx(int64_t d, wend_ctx *ctx)
+{
+	int err = wend_ctx_err(ctx);
+
+	if (err || d <= 0)
+		return err;
+	return wend_chan_recv_dl(wend_ctx_done(ctx), NULL, NULL, wend_deadline(d)) ? 0 : wend_ctx_err(ctx);
+}
+
 /* ---- Cancelling --------------------------------------------------------------------------------- */
+
+static void chain(struct ctx_watch ***last, struct ctx_watch *w)
+{
+	w->prev = NULL;
+	**last = w;
+	*last = &w->prev;
+}
 
 /* What hangs on c itself. Its lock is held, and it was not cancelled. */
 static void mark(struct m *mp, struct home *c, uint32_t err, struct cause cause, struct outcome *out)
@@ -342,17 +359,13 @@ static void mark(struct m *mp, struct home *c, uint32_t err, struct cause cause,
 		chan_close(mp, done, &out->tail);
 	for (struct ctx_watch *w; running && (w = c->watches);) {
 		take_off(&c->watches, w);
-		struct g *gp = w->cancelled(w);
-
-		if (gp) {
-			*out->tail = gp;
-			out->tail = &gp->link;
-		}
+		w->gp = w->cancelled(w);
+		if (w->gp)
+			chain(&out->last_watch, w);
 	}
 	for (struct ctx_watch *w; (w = c->funcs);) {
 		take_off(&c->funcs, w);
-		*out->last = w;
-		out->last = &w->prev;
+		chain(&out->last_func, w);
 	}
 	stop_timer(mp, c);
 }
@@ -397,7 +410,7 @@ static bool cancel_tree(struct m *mp, struct home *root, uint32_t err, struct ca
 /* Inside the runtime; the caller holds c. */
 static void cancel(struct m *mp, struct home *c, uint32_t err, struct cause cause)
 {
-	struct outcome out = {.tail = &out.ready, .last = &out.funcs};
+	struct outcome out = {.tail = &out.ready, .last_watch = &out.watches, .last_func = &out.funcs};
 
 	if (!cause.err)
 		cause.err = -(int)err;
@@ -405,8 +418,11 @@ static void cancel(struct m *mp, struct home *c, uint32_t err, struct cause caus
 		return;
 	leave_parent(c);
 	*out.tail = NULL;
-	*out.last = NULL;
 	g_ready_all(mp, out.ready);
+	for (struct ctx_watch *w = out.watches, *next; w; w = next) {
+		next = w->prev; /* read before its waiter can go on */
+		g_ready(mp, w->gp);
+	}
 	for (struct ctx_watch *w = out.funcs, *next; w; w = next) {
 		next = w->prev; /* read before it can go */
 		start(mp, container_of(w, struct wend_ctx_func, node));

@@ -4,6 +4,7 @@
 #ifndef SYNC_CONTEXT_H
 #define SYNC_CONTEXT_H
 
+#include "base/compiler.h"
 #include "wend/context.h"
 
 struct g;
@@ -12,6 +13,7 @@ struct ctx_watch {
 	struct ctx_watch *next, *prev; /* under the context's lock; NULL: in no list */
 	/* Holds the context's lock: may do no more than a compare-and-swap. Returns whom to make ready, or NULL. */
 	struct g *(*cancelled)(struct ctx_watch *w);
+	struct g *gp; /* what it has returned: whoever that is has not gone on yet, so w is there */
 };
 
 /* False: ctx is cancelled, and w was not added. Else cancelled(w) will be called, at most once. The caller holds ctx until w is

@@ -104,7 +104,7 @@ static bool commit(struct g *gp, void *arg)
 	return ready;
 }
 
-/* Nobody but the clock knows of it. */
+/* Nobody but the clock or a context knows of it. */
 static bool commit_in_vain(struct g *gp, void *claim)
 {
 	(void)gp;
@@ -160,7 +160,7 @@ static cold bool wait_in_vain(wend_sem *sem, struct until *until)
 	return false;
 }
 
-/* False: not before the deadline. */
+/* False: it has expired. */
 static noinline bool acquire_slow(wend_sem *sem, uint64_t n, struct until *until)
 {
 	struct m *mp;
@@ -201,16 +201,25 @@ void wend_sem_acquire(wend_sem *sem, int64_t n)
 	race_acquire(sem);
 }
 
-int wend_sem_acquire_dl(wend_sem *sem, int64_t n, int64_t deadline)
+static int acquire_until(wend_sem *sem, int64_t n, struct until *until)
 {
-	struct until until = {.deadline = deadline};
-
 	check_weight(n);
-	if (!try_take(sem, (uint64_t)n, WAITERS) &&
-		(until_passed(&until) || !acquire_slow(sem, (uint64_t)n, &until)))
-		return -ETIMEDOUT;
+	if (!try_take(sem, (uint64_t)n, WAITERS) && (until_passed(until) || !acquire_slow(sem, (uint64_t)n, until)))
+		return until_error(until);
 	race_acquire(sem);
 	return 0;
+}
+
+int wend_sem_acquire_dl(wend_sem *sem, int64_t n, int64_t deadline)
+{
+	return acquire_until(sem, n, &(struct until){.deadline = deadline});
+}
+
+int wend_sem_acquire_ctx(wend_sem *sem, int64_t n, wend_ctx *ctx)
+{
+	int err = wend_ctx_err(ctx);
+
+	return unlikely(err) ? err : acquire_until(sem, n, &(struct until){.deadline = NEVER, .ctx = ctx});
 }
 
 bool wend_sem_try_acquire(wend_sem *sem, int64_t n)

@@ -82,6 +82,11 @@ WEND_API WEND_NODISCARD bool wend_chan_try_recv(wend_chan *c, void *elem, bool *
 WEND_API WEND_NODISCARD int wend_chan_send_dl(wend_chan *c, const void *elem, int64_t deadline);
 WEND_API WEND_NODISCARD int wend_chan_recv_dl(wend_chan *c, void *elem, bool *ok, int64_t deadline);
 
+/* The same until ctx is cancelled (wend/context.h): -ECANCELED or -ETIMEDOUT then, also when it is before, and the
+ * value stays the caller's. */
+WEND_API WEND_NODISCARD int wend_chan_send_ctx(wend_chan *c, const void *elem, wend_ctx *ctx);
+WEND_API WEND_NODISCARD int wend_chan_recv_ctx(wend_chan *c, void *elem, bool *ok, wend_ctx *ctx);
+
 /* No more values will be sent: receivers get what is buffered, then zeros and false. Whoever waits goes on.
  * O(1) plus O(1) for each of them.
  * Panics: `close of closed channel`, `close of nil channel`. */
@@ -147,8 +152,9 @@ template <class C, class V> static inline void *wend__chan_fit(C *, V *p)
 
 /* Defines the type `name`, used as name *: a channel of T, and its functions, which are the ones above with
  * the type checked: name_make(cap), name_send(c, v), name_recv(c, &v), name_try_send(c, v),
- * name_try_recv(c, &v, &ok), name_send_dl(c, v, deadline), name_recv_dl(c, &v, &ok, deadline), close, len, cap, retain, release; and name_get(c), which returns the value (zeros
- * when the channel is closed and empty). */
+ * name_try_recv(c, &v, &ok), name_send_dl(c, v, deadline), name_recv_dl(c, &v, &ok, deadline), name_send_ctx and name_recv_ctx with a
+ * context in its place, close, len, cap, retain, release; and name_get(c), which returns the value (zeros when the channel
+ * is closed and empty). */
 #define WEND_CHAN_TYPE(name, T)                                                                   \
 	typedef struct name {                                                                         \
 		T wend__elem; /* there is no such object: its address is the wend_chan's */               \
@@ -195,6 +201,15 @@ template <class C, class V> static inline void *wend__chan_fit(C *, V *p)
 																 int64_t deadline)                \
 	{                                                                                             \
 		return wend_chan_recv_dl((wend_chan *)c, v, ok, deadline);                                \
+	}                                                                                             \
+	WEND__UNUSED WEND_NODISCARD static inline int name##_send_ctx(name *c, T v, wend_ctx *ctx)    \
+	{                                                                                             \
+		return wend_chan_send_ctx((wend_chan *)c, &v, ctx);                                       \
+	}                                                                                             \
+	WEND__UNUSED WEND_NODISCARD static inline int name##_recv_ctx(name *c, T *v, bool *ok,        \
+																  wend_ctx *ctx)                  \
+	{                                                                                             \
+		return wend_chan_recv_ctx((wend_chan *)c, v, ok, ctx);                                    \
 	}                                                                                             \
 	WEND__UNUSED static inline void name##_close(name *c)                                         \
 	{                                                                                             \

@@ -20,6 +20,10 @@
  * while you use it or its channel, so retain it for a coroutine that may outlive the caller. Release does not cancel: who
  * makes a context also cancels it. Then it leaves its parent at once; one that is released for the last time leaves, too.
  *
+ * Calls that block have a form that a context ends: wend_chan_send_ctx, wend_chan_recv_ctx, wend_sem_acquire_ctx,
+ * wend_sleep_ctx. They return what err says, without having done anything, when it is cancelled before or while they wait; in a
+ * select, receive from done.
+ *
  * All functions may be called from coroutines and from foreign threads, several at a time; none blocks. What happened
  * before a cancellation is visible to whoever learns of it. Deadlines need a running runtime. Cancelled without one, a
  * context calls no functions. One that coroutines still waited for when the runtime ended may be cancelled and released, but
@@ -34,8 +38,6 @@
 #include <wend/time.h>
 
 WEND__BEGIN
-
-typedef struct wend_ctx wend_ctx;
 
 /* ---- Making ---------------------------------------------------------------------------------- *
  *

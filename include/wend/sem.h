@@ -53,6 +53,9 @@ WEND_API void wend_sem_acquire(wend_sem *s, int64_t n);
  * deadline has passed. */
 WEND_API WEND_NODISCARD int wend_sem_acquire_dl(wend_sem *s, int64_t n, int64_t deadline);
 
+/* The same until ctx is cancelled (wend/context.h): -ECANCELED or -ETIMEDOUT then, also when it is before. */
+WEND_API WEND_NODISCARD int wend_sem_acquire_ctx(wend_sem *s, int64_t n, wend_ctx *ctx);
+
 /* Takes n units and returns true if they are there and nobody waits; else false. Never blocks. */
 WEND_API WEND_NODISCARD bool wend_sem_try_acquire(wend_sem *s, int64_t n);
 

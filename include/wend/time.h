@@ -19,7 +19,7 @@
  * its len and cap are 0: after stop or reset nothing is received that belongs to the time before. Do not close it or send
  * to it.
  *
- * All functions may be called from coroutines and from foreign threads, several at a time; none but wend_sleep blocks.
+ * All functions may be called from coroutines and from foreign threads, several at a time; none but sleep blocks.
  * Timers belong to all who hold a reference, to the timer or to its channel: one count for both. When the last goes, a
  * timer with a channel is stopped; a function that was to be called is called all the same.
  *
@@ -49,6 +49,9 @@ WEND_API int64_t wend_deadline(int64_t d);
 
 /* Blocks for at least d; returns at once when d is not positive. */
 WEND_API void wend_sleep(int64_t d);
+
+/* The same until ctx is cancelled (wend/context.h). 0, or -ECANCELED or -ETIMEDOUT when it was. */
+WEND_API int wend_sleep_ctx(int64_t d, wend_ctx *ctx);
 
 /* A channel on which the time comes once, after d. The caller's to release; released before, nothing comes. NULL when
  * memory is exhausted. */

@@ -32,6 +32,9 @@
 #define WEND_NORETURN __attribute__((noreturn))
 #define WEND__UNUSED __attribute__((unused))
 
+/* wend/context.h has contexts; the other headers' calls that take one need its name. */
+typedef struct wend_ctx wend_ctx;
+
 /* Words shared between threads. The wrapper keeps a plain access from compiling by accident; the
  * library reads and writes them through its atomics layer only. */
 typedef struct wend__u32 {

@@ -13,6 +13,7 @@
 #include <wend/counter.h>
 #include <wend/debug.h>
 #include <wend/deque.h>
+#include <wend/errgroup.h>
 #include <wend/go.h>
 #include <wend/map.h>
 #include <wend/mutex.h>
@@ -24,6 +25,7 @@
 #include <wend/rwmutex.h>
 #include <wend/select.h>
 #include <wend/sem.h>
+#include <wend/singleflight.h>
 #include <wend/time.h>
 #include <wend/types.h>
 #include <wend/value.h>

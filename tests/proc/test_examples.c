@@ -271,6 +271,34 @@ TEST_LIMIT(recover, 60)
 	}
 }
 
+/* All four ways, at the program's own limit and with one that the job keeps to. */
+TEST_LIMIT(timeout, 60)
+{
+	double start = test_now(), seconds;
+	struct child c = run(EXAMPLE("timeout"), NULL, NULL);
+
+	seconds = test_now() - start;
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.err, "");
+	CHECK_EQ(c.out, "work timeout\nwork timeout\nwork timeout\nwork timeout\n");
+	CHECK_LE(0.4, seconds);
+	CHECK_LE(seconds, TEST_SANITIZED ? 5 : 1); /* 0.6 on a machine that is not busy */
+	child_free(&c);
+
+	c = run(EXAMPLE("timeout"), "20", "WEND_MAXPROCS=1");
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.out, "work timeout\nwork timeout\nwork timeout\nwork timeout\n");
+	child_free(&c);
+
+	start = test_now();
+	c = run(EXAMPLE("timeout"), "1000", "WEND_MAXPROCS=4");
+	seconds = test_now() - start;
+	CHILD_EXITED(&c, 0);
+	CHECK_EQ(c.out, "work done\nwork done\nwork done\nwork done\n");
+	CHECK_LE(2, seconds);
+	child_free(&c);
+}
+
 TEST_LIMIT(million_with_few, 60)
 {
 	struct child c = run(EXAMPLE("million"), "2000", NULL);
@@ -307,7 +335,9 @@ TEST(wrong_arguments_exit_64)
 		{EXAMPLE("million"), "10x"},    {EXAMPLE("million"), ""},
 		{EXAMPLE("million"), "99999999999999999999"},
 		{EXAMPLE("defer"), NULL},       {EXAMPLE("defer"), "x"},
-		{EXAMPLE("recover"), "x"},
+		{EXAMPLE("recover"), "x"},      {EXAMPLE("timeout"), "x"},
+		{EXAMPLE("timeout"), "0"},      {EXAMPLE("timeout"), ""},
+		{EXAMPLE("timeout"), "5x"},
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -325,7 +355,7 @@ TEST_LIMIT(output_that_is_lost_is_an_error, 60)
 	static const char *const programs[][2] = {
 		{EXAMPLE("spawn")}, {EXAMPLE("capture")}, {EXAMPLE("lifetime")}, {EXAMPLE("once")},
 		{EXAMPLE("race")}, {EXAMPLE("containers")},
-		{EXAMPLE("million"), "100"}};
+		{EXAMPLE("million"), "100"}, {EXAMPLE("timeout"), "1"}};
 
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
 		const char *env[] = {RACE_IS_MEANT, NULL};
