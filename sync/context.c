@@ -47,7 +47,7 @@ struct home {
 	int64_t deadline;             /* its own or an ancestor's; constant, as the next */
 	struct cause too_late;        /* the cause when the deadline passes */
 	struct timer timer;
-	alignas(16) char room[];      /* for a channel */
+	alignas(16) char room[];      /* for a channel; as malloc aligns, which chan_room relies on */
 };
 
 struct value {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The rules of golang.org/x/sync/semaphore: TestWeighted, TestWeightedPanic, TestWeightedTryAcquire,
- * TestWeightedAcquire, TestWeightedDoesntBlockIfTooBig, TestLargeAcquireDoesntStarve. */
+ * TestWeightedAcquire, TestWeightedDoesntBlockIfTooBig, TestLargeAcquireDoesntStarve, TestAllocCancelDoesntStarve,
+ * TestWeightedAcquireCanceled. */
 #include "harness/child.h"
 #include "harness/parked.h"
 #include "harness/test.h"
@@ -139,6 +140,80 @@ CO_TEST(a_large_request_is_not_starved_by_small_ones)
 		__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
 		wend_waitgroup_wait(&wg);
 	}
+}
+
+/* ---- With a context ---------------------------------------------------------------------------- */
+
+static void end_ctx(wend_ctx *ctx)
+{
+	wend_ctx_cancel(ctx);
+	wend_ctx_release(ctx);
+}
+
+CO_TEST(acquire_waits_no_longer_than_its_context)
+{
+	wend_sem s = WEND_SEM(2);
+	wend_ctx *ctx = wend_ctx_with_timeout(wend_ctx_background(), 10 * WEND_MILLISECOND);
+
+	CHECK_EQ(wend_sem_acquire_ctx(&s, 1, ctx), 0);
+	CHECK_EQ(wend_sem_acquire_ctx(&s, 1, wend_ctx_background()), 0);
+	CHECK_EQ(wend_sem_acquire_ctx(&s, 1, ctx), -ETIMEDOUT);
+	wend_sem_release(&s, 2);
+	CHECK(wend_sem_try_acquire(&s, 2));
+	end_ctx(ctx);
+}
+
+CO_TEST(a_request_that_is_too_big_ends_with_its_context_alone)
+{
+	wend_sem s = WEND_SEM(2);
+	wend_ctx *ctx = wend_ctx_with_timeout(wend_ctx_background(), 10 * WEND_MILLISECOND);
+
+	CHECK_EQ(wend_sem_acquire_ctx(&s, 3, ctx), -ETIMEDOUT);
+	CHECK(wend_sem_try_acquire(&s, 2));
+	end_ctx(ctx);
+}
+
+CO_TEST(a_cancelled_context_gets_no_units)
+{
+	wend_sem s = WEND_SEM(2);
+	wend_ctx *ctx = wend_ctx_with_cancel(wend_ctx_background());
+
+	wend_ctx_cancel(ctx);
+	CHECK_EQ(wend_sem_acquire_ctx(&s, 1, ctx), -ECANCELED);
+	CHECK(wend_sem_try_acquire(&s, 2));
+	wend_ctx_release(ctx);
+}
+
+static wend_sem shared = WEND_SEM(10);
+static wend_ctx *cancelled_ctx;
+
+static void acquire_all(void *unused)
+{
+	CHECK_EQ(wend_sem_acquire_ctx(&shared, 10, cancelled_ctx), -ECANCELED);
+	wend_waitgroup_done(&wg);
+}
+
+static void acquire_one(void *unused)
+{
+	wend_sem_acquire(&shared, 1);
+	wend_waitgroup_done(&wg);
+}
+
+/* One unit is out; the head of the line wants all, those behind it one each. */
+CO_TEST(a_cancelled_head_lets_others_go)
+{
+	cancelled_ctx = wend_ctx_with_cancel(wend_ctx_background());
+	wend_sem_acquire(&shared, 1);
+	wend_waitgroup_add(&wg, 3);
+	CHECK_EQ(wend_go(acquire_all, NULL), 0);
+	parked_become("semaphore.Acquire", 1);
+	CHECK_EQ(wend_go(acquire_one, NULL), 0);
+	CHECK_EQ(wend_go(acquire_one, NULL), 0);
+	parked_become("semaphore.Acquire", 3);
+	wend_ctx_cancel(cancelled_ctx);
+	wend_waitgroup_wait(&wg); /* for ever, if they had to wait for the unit that is out */
+	wend_sem_release(&shared, 3);
+	wend_ctx_release(cancelled_ctx);
 }
 
 /* ---- Misuse ---------------------------------------------------------------------------------- */

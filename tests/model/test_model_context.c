@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "sched/timer.h"
 #include "sync/context.h"
+#include "wend/sem.h"
 
 static wend_ctx *ctx;
 static int said; /* plain: cancelling orders it */
@@ -165,6 +166,59 @@ MODEL_TEST(two_waits_are_cancelled_from_above)
 	threads_join();
 	wend_ctx_release(ctx);
 	wend_ctx_release(above);
+}
+
+/* The library's own waits. */
+static wend_chan *chan;
+
+static void send(void *done)
+{
+	uint64_t v = 5;
+
+	*(bool *)done = wend_chan_try_send(chan, &v);
+}
+
+MODEL_TEST(a_receive_ends_by_its_context_or_a_sender, .cover = 3)
+{
+	static bool sent;
+	uint64_t v = 7;
+	int rc;
+
+	begin();
+	chan = wend_chan_make(8, 0);
+	co_go(cancel, NULL);
+	co_go(send, &sent);
+	rc = wend_chan_recv_ctx(chan, &v, NULL, ctx);
+	threads_join();
+	MODEL_CHECK_EQ(rc, sent ? 0 : -ECANCELED);
+	MODEL_CHECK_EQ(v, sent ? 5 : 7);
+	model_cover(sent);
+	wend_chan_release(chan);
+	wend_ctx_release(ctx);
+}
+
+static wend_sem sem;
+
+static void release_one(void *unused)
+{
+	wend_sem_release(&sem, 1);
+}
+
+MODEL_TEST(an_acquire_ends_by_its_context_or_a_release, .cover = 3)
+{
+	int rc;
+
+	begin();
+	wend_sem_init(&sem, 1);
+	wend_sem_acquire(&sem, 1);
+	co_go(cancel, NULL);
+	co_go(release_one, NULL);
+	rc = wend_sem_acquire_ctx(&sem, 1, ctx);
+	threads_join();
+	MODEL_CHECK(rc == 0 || rc == -ECANCELED);
+	MODEL_CHECK_EQ(wend_sem_try_acquire(&sem, 1), rc != 0);
+	model_cover(rc == 0);
+	wend_ctx_release(ctx);
 }
 
 /* ---- Trees ------------------------------------------------------------------------------------------- */
