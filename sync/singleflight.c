@@ -231,8 +231,13 @@ int wend_singleflight_do(wend_singleflight *g, const char *key, wend_singlefligh
 		enlist(c);
 	}
 	wend_mutex_unlock(&g->wend__mu);
-	if (unlikely(!c))
+	if (unlikely(!c)) {
+		if (value)
+			*value = NULL;
+		if (shared)
+			*shared = false;
 		return -ENOMEM;
+	}
 	if (joined)
 		wend_waitgroup_wait(&c->running);
 	else

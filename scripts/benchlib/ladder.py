@@ -243,6 +243,17 @@ LADDER = [
         Rung("cond, per turn", "cond/turns", "thread/condvar_same_core", [("Go", "go/cond_turns")]),
         Rung("  two P's", "cond/turns_p2", "thread/condvar_free", [("Go", "go/cond_turns_p2")]),
     ]),
+    ("Contexts", [
+        Rung("with_cancel, cancel", "context/cancel", None, [("Go", "go/context_cancel")]),
+        Rung("  child of a live one", "context/cancel_child", None, [("Go", "go/context_cancel_child")]),
+        Rung("  two P's", "context/cancel_child_p2", None, [("Go", "go/context_cancel_child_p2")]),
+        Rung("with_timeout, cancel", "context/timeout", None, [("Go", "go/context_timeout")]),
+        Rung("err", "context/err", None, [("Go", "go/context_err")]),
+        Rung("value, tenth above", "context/value/10", None, [("Go", "go/context_value/10")]),
+        Rung("cancel 1000, per child", "context/children/1000", None, [("Go", "go/context_children/1000")]),
+        Rung("wake 1000, per waiter", "context/wake/1000", None, [("Go", "go/context_wake/1000")]),
+        Rung("  two P's", "context/wake_p2/1000", None, [("Go", "go/context_wake_p2/1000")]),
+    ]),
     ("Once, pool, values", [
         Rung("once that is done", "once/done", None,
              [("pthread_once", "pthread/once_done"), ("Go", "go/once_done")]),

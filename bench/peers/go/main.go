@@ -830,6 +830,7 @@ func rows(full bool, procs int) []row {
 		row{"go/value_load", 1, valueLoad, 0},
 		row{"go/value_store", 1, valueStore, 0})
 	all = append(all, panicRows()...)
+	all = append(all, contextRows(procs)...)
 	all = append(all, mapRows(full, procs)...)
 	all = append(all, blockingRows()...)
 	return append(all, chanRows(full, procs)...)

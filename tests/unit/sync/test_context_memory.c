@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contexts without memory: what cannot be made is NULL, and everything else is as before. */
+ * Contexts, errgroup and singleflight without memory: what cannot be made is NULL, and everything else is as before. */
 #include "harness/fault.h"
 #include "harness/test.h"
 
@@ -88,17 +88,24 @@ static void wait_for(void *done)
 	wend_chan_recv(done, NULL);
 }
 
-static void call_later(void)
+static void use_up_stacks(wend_chan *done)
 {
-	wend_ctx *ctx = wend_ctx_with_cancel(wend_ctx_background());
-	wend_chan *done = wend_chan_make(0, 0);
-	int calls = 0, waiting = 0;
+	int waiting = 0;
 
 	fault_all("guard", ENOMEM);
 	fault_all("process_madvise", ENOMEM);
 	fault_all("mprotect", ENOMEM);
 	while (wend_go(wait_for, done) == 0)
 		CHECK_LE(++waiting, 10000);
+}
+
+static void call_later(void)
+{
+	wend_ctx *ctx = wend_ctx_with_cancel(wend_ctx_background());
+	wend_chan *done = wend_chan_make(0, 0);
+	int calls = 0;
+
+	use_up_stacks(done);
 	wend_ctx_func_release(wend_ctx_after_func(ctx, count, &calls));
 	wend_ctx_cancel(ctx);
 	wend_sleep(3 * WEND_MILLISECOND);
@@ -117,4 +124,84 @@ TEST(a_function_is_called_when_there_are_stacks_again)
 {
 	setenv("WENDDEBUG", "guard=strict", 1);
 	CHECK_EQ(test_run_coroutine(call_later), 0);
+}
+
+/* ---- errgroup and singleflight ------------------------------------------------------------------ */
+
+static int get(void *arg, void **value)
+{
+	count(arg);
+	*value = arg;
+	return 0;
+}
+
+CO_TEST(a_flight_without_memory_does_not_take_place)
+{
+	static wend_singleflight group;
+	wend_singleflight_result r;
+	wend_chan *c;
+	void *v = &group;
+	bool shared = true;
+	int calls = 0;
+
+	fault_set("malloc", 1, ENOMEM);
+	CHECK_EQ(wend_singleflight_do(&group, "k", get, &calls, &v, &shared), -ENOMEM);
+	CHECK(v == NULL);
+	CHECK(!shared);
+	for (int nth = 1; nth <= 3; nth++) {
+		fault_set("malloc", nth, ENOMEM);
+		CHECK(wend_singleflight_do_chan(&group, "k", get, &calls) == NULL);
+		CHECK_EQ(fault_hits("malloc"), 1);
+	}
+	fault_clear();
+	CHECK_EQ(calls, 0);
+	CHECK_EQ(wend_singleflight_do(&group, "k", get, &calls, &v, &shared), 0);
+	CHECK_EQ(v, (void *)&calls);
+	c = wend_singleflight_do_chan(&group, "k", get, &calls);
+	CHECK(wend_chan_recv(c, &r));
+	CHECK_EQ(calls, 2);
+	wend_chan_release(c);
+}
+
+CO_TEST(an_errgroup_without_memory_has_no_context)
+{
+	wend_errgroup g;
+
+	fault_set("malloc", 1, ENOMEM);
+	CHECK(wend_errgroup_with_context(&g, wend_ctx_background()) == NULL);
+	fault_clear();
+	CHECK_EQ(wend_errgroup_wait(&g), 0);
+}
+
+static int return_at_once(void *unused)
+{
+	return 0;
+}
+
+static void go_without_stacks(void)
+{
+	static wend_singleflight flights;
+	wend_errgroup g = WEND_ZERO;
+	wend_chan *done = wend_chan_make(0, 0);
+	int calls = 0;
+
+	wend_errgroup_set_limit(&g, 1);
+	use_up_stacks(done);
+	CHECK_EQ(wend_errgroup_go(&g, return_at_once, NULL), -EAGAIN);
+	CHECK_EQ(wend_errgroup_try_go(&g, return_at_once, NULL), -EAGAIN); /* there is room still */
+	CHECK_EQ(wend_errgroup_wait(&g), 0);
+	CHECK(wend_singleflight_do_chan(&flights, "k", get, &calls) == NULL);
+	fault_clear();
+	CHECK_EQ(wend_errgroup_go(&g, return_at_once, NULL), 0);
+	CHECK_EQ(wend_errgroup_wait(&g), 0);
+	wend_errgroup_set_limit(&g, 2); /* nobody is counted who was not started */
+	CHECK_EQ(wend_singleflight_do(&flights, "k", get, &calls, NULL, NULL), 0);
+	wend_chan_close(done);
+	wend_chan_release(done);
+}
+
+TEST(without_stacks_go_fails_and_nothing_is_left)
+{
+	setenv("WENDDEBUG", "guard=strict", 1);
+	CHECK_EQ(test_run_coroutine(go_without_stacks), 0);
 }
