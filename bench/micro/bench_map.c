@@ -152,7 +152,7 @@ static void insert(struct rt *rt, uint64_t n)
 static void add_row(enum map_op op, int64_t size, int threads, bool texts)
 {
 	struct setting *s = calloc(1, sizeof *s);
-	bool in_short = map_in_short_run(op, (uint64_t)size, threads, texts) || (op == MAP_MISS && threads == 1 && size != 65536);
+	bool in_short = map_in_short_run(op, (uint64_t)size, threads, texts);
 
 	if (!s)
 		abort();

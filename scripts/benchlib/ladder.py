@@ -44,14 +44,15 @@ def _maps(size, name):
     mixes = (("mix50", "50/50"), ("mix90", "90/10"), ("mix99", "99/1"), ("mix999", "99.9 % reads"))
     alone = (("hit", "load"), ("miss", "load, absent"), ("store", "store"), ("churn", "delete or insert"),
              ("insert", "insert, growing"), ("range", "range, per entry")) + mixes
-    rungs = [rung("map %s %s" % (what, name), op, op in ("hit", "store", "churn", "insert", "range", "mix90"))
-             for op, what in alone]
+    short = size == "1000"
+    bars = ("hit", "store", "churn", "range")
+    rungs = [rung("map %s %s" % (what, name), op, op in bars or short and op in ("insert", "mix90")) for op, what in alone]
     if size != "65536":
         for op, what in (("hit", "load"), ("churn", "churn"), *mixes[:3], ("mix999", "99.9 %")):
-            rungs.append(rung("map %s %s, two P's" % (what, name), op + "_p2", op in ("hit", "mix90")))
+            rungs.append(rung("map %s %s, two P's" % (what, name), op + "_p2", short and op in ("hit", "mix90")))
             rungs.append(rung("map %s %s, 4 a P" % (what, name), op + "_over", False))
         for op, what in (("hit", "load"), ("churn", "churn"), ("insert", "growing")):
-            rungs.append(rung("map %s %s, strings" % (what, name), op + "_text", op == "hit"))
+            rungs.append(rung("map %s %s, strings" % (what, name), op + "_text", short and op == "hit"))
     return rungs
 
 

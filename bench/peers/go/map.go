@@ -241,16 +241,16 @@ func mapRows(full bool, procs int) []row {
 		for _, size := range []uint64{1000, 65536, 1000000} {
 			ends := size != 65536
 			for _, op := range []string{"hit", "miss", "store", "churn", "insert", "range", "mix50", "mix90", "mix99", "mix999"} {
-				usual := ends && op != "miss" && (mapPeriod[op] == 0 || op == "mix90")
-				add(op, "", size, 1, false, 1, usual)
+				bar := op == "hit" || op == "store" || op == "churn" || op == "range"
+				add(op, "", size, 1, false, 1, ends && bar || size == 1000 && (op == "insert" || op == "mix90"))
 				if procs >= 2 && ends && (op == "hit" || op == "churn" || mapPeriod[op] > 0) {
-					add(op, "_p2", size, 2, false, 1, usual && op != "churn")
+					add(op, "_p2", size, 2, false, 1, size == 1000 && (op == "hit" || op == "mix90"))
 					add(op, "_over", size, 2, false, 4, false)
 				}
 			}
 			for _, op := range []string{"hit", "churn", "insert"} {
 				if ends {
-					add(op, "_text", size, 1, true, 1, op == "hit")
+					add(op, "_text", size, 1, true, 1, op == "hit" && size == 1000)
 				}
 			}
 		}
