@@ -59,6 +59,12 @@
 #define guard_slots wend__guard_slots
 #define hand_off_p wend__hand_off_p
 #define hand_over_timers wend__hand_over_timers
+#define heap_first wend__heap_first
+#define heap_free wend__heap_free
+#define heap_insert wend__heap_insert
+#define heap_sort_due wend__heap_sort_due
+#define heap_take_out wend__heap_take_out
+#define heap_trim wend__heap_trim
 #define inbox_put wend__inbox_put
 #define knobs_default wend__knobs_default
 #define knobs_get wend__knobs_get

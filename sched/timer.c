@@ -2,144 +2,27 @@
  *
  * sched/timer.c - heaps of timers, one per P. What is promised stands in timer.h, why so in docs/time.md.
  *
- * Slots hold the time beside the pointer, so that finding a place touches the heap alone; each timer knows its
- * slot, so that it can be taken out from anywhere. Lock order: sched.lock, a heap's lock, a channel's.
+ * The heaps themselves are timer_heap.c. Lock order: sched.lock, a heap's lock, a channel's.
  */
 #include "sched/timer.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "sched/sched.h"
 #include "sched/sched_priv.h"
+#include "sched/timer_heap.h"
 
-#define ROOM_LEAST ATM_SIZE(61, 2)
 #define LOOK_NS 10000 /* a P with timers looks at the clock about that often, */
 #define LOOK_PICKS 16 /* and at the latest after so many picks */
-
-struct timer_slot {
-	int64_t when;
-	struct timer *t;
-};
-
-/* ---- The heap: all under its lock --------------------------------------------------------------- */
-
-static inline void place(struct timers *h, uint32_t at, struct timer_slot s)
-{
-	h->slots[at] = s;
-	s.t->at = at;
-}
-
-/* s goes to `at`, or towards the root from there. */
-static void sift_up(struct timers *h, uint32_t at, struct timer_slot s)
-{
-	while (at > 0) {
-		uint32_t up = (at - 1) / 4;
-
-		if (h->slots[up].when <= s.when)
-			break;
-		place(h, at, h->slots[up]);
-		at = up;
-	}
-	place(h, at, s);
-}
-
-static void sift_down(struct timers *h, uint32_t at, struct timer_slot s)
-{
-	for (uint32_t kid; (kid = 4 * at + 1) < h->n; at = kid) {
-		uint32_t end = kid + 4 < h->n ? kid + 4 : h->n;
-
-		for (uint32_t k = kid + 1; k < end; k++)
-			if (h->slots[k].when < h->slots[kid].when)
-				kid = k;
-		if (s.when <= h->slots[kid].when)
-			break;
-		place(h, at, h->slots[kid]);
-	}
-	place(h, at, s);
-}
-
-/* Slot 1, and so each group of four children, begins a cache line. */
-#define SLOTS_PER_LINE (CACHELINE / sizeof(struct timer_slot))
-#define BEFORE_SLOTS (SLOTS_PER_LINE - 1)
-
-static void free_slots(struct timers *h)
-{
-	if (h->slots)
-		free(h->slots - BEFORE_SLOTS);
-}
-
-static bool resize(struct timers *h, uint32_t room)
-{
-	size_t lines = (BEFORE_SLOTS + room + SLOTS_PER_LINE - 1) / SLOTS_PER_LINE;
-	struct timer_slot *mem = aligned_alloc(CACHELINE, lines * CACHELINE);
-
-	if (!mem)
-		return false;
-	if (h->n)
-		memcpy(mem + BEFORE_SLOTS, h->slots, h->n * sizeof *mem);
-	free_slots(h);
-	h->slots = mem + BEFORE_SLOTS;
-	h->room = room;
-	return true;
-}
-
-static void insert(struct timers *h, struct timer *t)
-{
-	if (h->n == h->room && unlikely(!resize(h, h->room ? 2 * h->room : ROOM_LEAST))) {
-		t->link = h->rest;
-		t->at = UINT32_MAX;
-		h->rest = t;
-		return;
-	}
-	h->n++;
-	sift_up(h, h->n - 1, (struct timer_slot){t->when, t});
-}
-
-static void take_out(struct timers *h, struct timer *t)
-{
-	uint32_t at = t->at;
-	struct timer_slot last;
-
-	if (unlikely(at == UINT32_MAX)) {
-		list_remove(&h->rest, t, link);
-		return;
-	}
-	last = h->slots[--h->n];
-	if (at == h->n)
-		return;
-	if (at > 0 && last.when < h->slots[(at - 1) / 4].when)
-		sift_up(h, at, last);
-	else
-		sift_down(h, at, last);
-}
-
-/* The one due first, and when; NULL: there is none. */
-static struct timer *first(const struct timers *h, int64_t *when)
-{
-	struct timer *t = h->n ? h->slots[0].t : NULL;
-
-	*when = t ? h->slots[0].when : NEVER;
-	for (struct timer *r = h->rest; unlikely(r != NULL); r = r->link) {
-		if (r->when < *when) {
-			t = r;
-			*when = r->when;
-		}
-	}
-	return t;
-}
 
 /* After each change. */
 static void publish_next(struct timers *h)
 {
 	int64_t when;
 
-	if (unlikely(h->room > ROOM_LEAST && h->n < h->room / 8))
-		resize(h, h->room / 4);
-	first(h, &when);
+	heap_trim(h);
+	heap_first(h, &when);
 	if (timers_next(h) != when)
 		atm_store_rlx(&h->next, (uint64_t)when); /* rlx: the unlock is a full fence, T3 */
 }
@@ -156,7 +39,7 @@ static void set_locked(struct timers *h, struct timer *t, int64_t when, int64_t 
 {
 	t->when = when < 0 ? 0 : when < NEVER ? when : NEVER - 1;
 	t->period = period;
-	insert(h, t);
+	heap_insert(h, t);
 	publish_next(h);
 }
 
@@ -176,7 +59,7 @@ static struct timers *lock_home(struct p *pp)
 	if (likely(pp)) {
 		lock(&pp->timers.lock);
 		if (likely(!atm_load_rlx(&pp->retire))) { /* rlx: set before timers_move takes the lock */
-			if (pp->timers.n == 0)
+			if (timers_next(&pp->timers) == NEVER)
 				first_one(pp);
 			return &pp->timers;
 		}
@@ -194,7 +77,7 @@ static bool move_if_set(struct timer *t, int64_t when, int64_t period)
 		bool mine = atm_load_rlx(&t->heap) == h; /* rlx: under the lock */
 
 		if (mine) {
-			take_out(h, t);
+			heap_take_out(h, t);
 			take_back(t);
 			set_locked(h, t, when, period);
 		}
@@ -248,7 +131,7 @@ bool timer_cancel(struct timer *t)
 		bool mine = atm_load_rlx(&t->heap) == h; /* rlx: under the lock */
 
 		if (mine) {
-			take_out(h, t);
+			heap_take_out(h, t);
 			take_back(t);
 			atm_store_rel(&t->heap, NULL); /* rel: t's fields; pairs with timer_set, which takes another lock */
 			publish_next(h);
@@ -264,11 +147,11 @@ bool timer_cancel(struct timer *t)
 
 static void fire_one(struct timers *h, struct timer *t, int64_t now, struct due *due)
 {
-	take_out(h, t);
+	heap_take_out(h, t);
 	t->kind->fire(t, now, due);
 	if (t->period) {
 		t->when += t->period * (1 + (now - t->when) / t->period);
-		insert(h, t);
+		heap_insert(h, t);
 	} else {
 		atm_store_rel(&t->heap, NULL); /* rel: fire is over; pairs with timer_cancel, after which t may be gone */
 	}
@@ -298,8 +181,10 @@ int timers_run(struct m *mp, struct timers *h, int64_t now)
 
 	due.nready = due.nlater = 0;
 	lock(&h->lock);
-	for (; fired < DUE_MOST && (t = first(h, &when)) && when <= now; fired++)
+	for (; fired < DUE_MOST && (t = heap_first(h, &when)) && when <= now; fired++)
 		fire_one(h, t, now, &due);
+	if (fired == DUE_MOST)
+		heap_sort_due(h, now);
 	publish_next(h);
 	unlock(&h->lock);
 	carry_out(mp, &due);
@@ -398,15 +283,15 @@ void timers_destroy(struct timers *h)
 	int64_t when;
 
 	lock(&h->lock);
-	for (struct timer *t; (t = first(h, &when));) {
+	for (struct timer *t; (t = heap_first(h, &when));) {
 		void (*lost)(struct timer *) = t->kind->lost;
 
-		take_out(h, t);
+		heap_take_out(h, t);
 		atm_store_rel(&t->heap, NULL); /* rel: pairs with timer_await_end, after which t may be gone, unless it can be lost */
 		if (lost)
 			lost(t);
 	}
-	free_slots(h);
+	heap_free(h);
 	unlock(&h->lock);
 }
 
@@ -426,10 +311,10 @@ void timers_move(struct timers *from)
 
 	lock(&from->lock);
 	lock(&to->lock); /* the first P never goes: no circle */
-	while ((t = first(from, &when))) {
-		take_out(from, t);
+	while ((t = heap_first(from, &when))) {
+		heap_take_out(from, t);
 		atm_store_rlx(&t->heap, to); /* rlx: who looks without a lock takes it next */
-		insert(to, t);
+		heap_insert(to, t);
 	}
 	publish_next(to);
 	publish_next(from);

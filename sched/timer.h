@@ -45,7 +45,7 @@ struct timer {
 	struct timer *link; /* in the list of those without a slot */
 };
 
-#define DUE_MOST 32 /* that are fired at a time */
+#define DUE_MOST ATM_SIZE(32, 2) /* that are fired at a time */
 
 /* What is to be done when the heap's lock has been let go of; a timer that fires adds one at most. */
 struct due {
@@ -91,6 +91,10 @@ struct timers {
 	uint32_t n, room;
 	struct timer_slot *slots; /* heap[0] is the first; children of i are 4i+1 .. 4i+4 */
 	struct timer *rest; /* no memory for more slots: those that found no place, in no order */
+	struct timer_slot *run; /* some of the earliest, by time, when many are due: from run_at on, with gaps */
+	uint32_t run_at, run_end;
+	int64_t run_span;          /* how much time the next may cover */
+	struct run_room *run_room; /* NULL: none is needed */
 };
 
 void timers_init(struct timers *h);

@@ -255,6 +255,29 @@ LADDER = [
         Rung("wake 1000, per waiter", "context/wake/1000", None, [("Go", "go/context_wake/1000")]),
         Rung("  two P's", "context/wake_p2/1000", None, [("Go", "go/context_wake_p2/1000")]),
     ]),
+    ("Timers", [
+        Rung("create + stop", "time/create_stop", None, [("Go", "go/timer_create_stop")]),
+        Rung("  two P's", "time/create_stop_all_p2", None, [("Go", "go/timer_create_stop_all_p2")]),
+        Rung("  beside a million", "time/create_stop_among/1000000", None,
+             [("Go", "go/timer_create_stop_among/1000000")]),
+        Rung("  a million, at random", "time/create_stop_random/1000000", None,
+             [("Go", "go/timer_create_stop_random/1000000")]),
+        Rung("after_func + stop", "time/after_func_stop", None, [("Go", "go/after_func_stop")]),
+        Rung("reset", "time/reset", None, [("Go", "go/timer_reset")]),
+        Rung("a million due together", "time/due_together/1000000", None, [("Go", "go/timer_storm/1000000")],
+             "counters.seconds", "s", notes=False),
+        Rung("  two P's", "time/due_together_p2/1000000", None, [("Go", "go/timer_storm_p2/1000000")],
+             "counters.seconds", "s", notes=False),
+        Rung("yield with a timer set", "time/yield_beside_timer", None, [("without", "yield/2")]),
+    ] + [
+        Rung(title % text, "time/sleep%s/%d" % (p, ns), "thread/sleep/%d" % ns,
+             [("Go", "go/sleep%s/%d" % (p, ns))], "lat.p50")
+        for p, title in (("", "sleep %s late, p50"), ("_p2", "  %s, two P's"))
+        for ns, text in ((1000, "1 us"), (100000, "100 us"), (1000000, "1 ms"), (10000000, "10 ms"))
+    ] + [
+        Rung("ticks of 1 ms lost", "time/ticker", None, [("Go", "go/ticker")], "counters.lost_percent", "%"),
+        Rung("  two P's", "time/ticker_p2", None, [("Go", "go/ticker_p2")], "counters.lost_percent", "%"),
+    ]),
     ("Once, pool, values", [
         Rung("once that is done", "once/done", None,
              [("pthread_once", "pthread/once_done"), ("Go", "go/once_done")]),

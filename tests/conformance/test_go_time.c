@@ -689,10 +689,11 @@ static int block(void *c)
 
 static int blocked_after_a_timer(void *unused)
 {
-	wend_chan *c = wend_after(5 * MS);
+	wend_chan *c;
 
 	if (TEST_TSAN)
 		wend_maxprocs(1); /* or it starts a thread of its own, which nothing is proven against */
+	c = wend_after(5 * MS);
 	wend_timer_release(wend_timer_make(2 * MS));
 	wend_chan_recv(c, NULL);
 	return block(wend_chan_make(0, 0)), unused != NULL;

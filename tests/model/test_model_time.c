@@ -23,7 +23,8 @@ static void come_by(void *unused)
 static void last_look(void)
 {
 	model_join();
-	come_by(NULL);
+	for (int i = 0; i < 3; i++) /* two at a time */
+		come_by(NULL);
 }
 
 static void end(void)
@@ -134,7 +135,7 @@ MODEL_TEST(who_cannot_cancel_sees_what_fire_did)
 }
 
 /* Heaps that cannot grow. */
-static struct record several[4];
+static struct record several[4], many[6];
 
 MODEL_TEST(timers_fire_without_memory_too)
 {
@@ -155,6 +156,37 @@ MODEL_TEST(timers_fire_without_memory_too)
 	for (int i = 0; i < 3; i++)
 		MODEL_CHECK_EQ(several[i].fired, 1);
 	model_no_memory(false);
+	threads_join();
+}
+
+static void come_by_often(void *unused)
+{
+	come_by(NULL);
+	come_by(NULL);
+	come_by(NULL);
+}
+
+/* More are due than are fired at a time, so they are sorted; one of those is cancelled, one set to another time. */
+MODEL_TEST(one_of_many_that_are_due_is_cancelled, .cover = 1 << STOPPED | 1 << FIRED)
+{
+	bool stopped;
+
+	threads_begin(2, 0);
+	for (int i = 0; i < 6; i++) {
+		many[i] = (struct record){.timer = {.kind = &kind}};
+		set_record(&many[i], 5 - i);
+	}
+	co_go(come_by_often, NULL);
+	stopped = timer_cancel(&many[2].timer);
+	MODEL_CHECK_EQ(many[2].fired, !stopped);
+	model_cover(stopped ? STOPPED : FIRED);
+	set_record(&many[1], 1);
+	last_look();
+	for (int i = 3; i < 6; i++)
+		MODEL_CHECK_EQ(many[i].fired, 1);
+	MODEL_CHECK(many[1].fired == 1 || many[1].fired == 2);
+	MODEL_CHECK_EQ(many[0].fired, 1);
+	MODEL_CHECK_EQ(many[2].fired, !stopped);
 	threads_join();
 }
 

@@ -831,6 +831,7 @@ func rows(full bool, procs int) []row {
 		row{"go/value_store", 1, valueStore, 0})
 	all = append(all, panicRows()...)
 	all = append(all, contextRows(procs)...)
+	all = append(all, timerRows(procs)...)
 	all = append(all, mapRows(full, procs)...)
 	all = append(all, blockingRows()...)
 	return append(all, chanRows(full, procs)...)
