@@ -287,7 +287,9 @@ void timers_destroy(struct timers *h)
 		void (*lost)(struct timer *) = t->kind->lost;
 
 		heap_take_out(h, t);
-		atm_store_rel(&t->heap, NULL); /* rel: pairs with timer_await_end, after which t may be gone, unless it can be lost */
+		/* rel: pairs with timer_await_end, after which t may be gone, unless it can be lost. mutant: no model test has a
+		 * foreign thread come that late */
+		atm_store_rel(&t->heap, NULL);
 		if (lost)
 			lost(t);
 	}
@@ -299,7 +301,8 @@ cold void timer_await_end(struct timer *t)
 {
 	const struct timespec ms = {0, 1000000};
 
-	while (atm_load_acq(&t->heap) && atm_load_acq(&sched.phase) == PHASE_STOPPING) /* acq: timers_destroy; the end */
+	/* acq: timers_destroy; the end. mutant: as there */
+	while (atm_load_acq(&t->heap) && atm_load_acq(&sched.phase) == PHASE_STOPPING)
 		nanosleep(&ms, NULL);
 }
 
