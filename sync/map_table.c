@@ -50,17 +50,22 @@ static void make_secret(void)
 		memcpy(secret, random, sizeof secret);
 }
 
+/* Whoever asks sees the secret, be it another's. */
+static uint64_t keyed_hash(const void *in, size_t size)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_secret);
+	return siphash(secret[0], secret[1], in, size, 2, 4);
+}
+
 /* Different for each map, so that moving one map into another meets no order. Never 0. */
 static uint64_t fresh_seed(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	static atm_u64 maps;
-
-	pthread_once(&once, make_secret);
-
 	uint64_t number = atm_add_sc(&maps, 1);
 
-	return siphash(secret[0], secret[1], &number, sizeof number, 2, 4) | 1;
+	return keyed_hash(&number, sizeof number) | 1;
 }
 
 static void make_mix(struct table *t, uint64_t seed)
@@ -68,7 +73,7 @@ static void make_mix(struct table *t, uint64_t seed)
 	for (uint64_t i = 0; i < 3; i++) {
 		uint64_t in[2] = {seed, i};
 
-		t->mix[i] = siphash(secret[0], secret[1], in, sizeof in, 2, 4) | (i != 0); /* multipliers are odd */
+		t->mix[i] = keyed_hash(in, sizeof in) | (i != 0); /* multipliers are odd */
 	}
 }
 

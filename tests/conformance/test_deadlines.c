@@ -332,13 +332,15 @@ static void wait_too(void *wg)
 CO_TEST(a_wait_for_a_group_times_out_and_leaves_the_others_waiting)
 {
 	wend_waitgroup wg = WEND_ZERO;
-	int64_t deadline = wend_deadline(SOON);
+	int64_t deadline;
 
 	CHECK_EQ(wend_waitgroup_wait_dl(&wg, 0), 0);
 	wend_waitgroup_add(&wg, 1);
 	CHECK_EQ(wend_waitgroup_wait_dl(&wg, 0), -ETIMEDOUT);
 	for (int i = 0; i < 3; i++)
 		start(wait_too, &wg);
+	parked_become("sync.WaitGroup.Wait", 3);
+	deadline = wend_deadline(SOON);
 	CHECK_EQ(wend_waitgroup_wait_dl(&wg, deadline), -ETIMEDOUT);
 	CHECK(wend_now() >= deadline);
 	CHECK_EQ(parked_count("sync.WaitGroup.Wait"), 3);

@@ -154,21 +154,24 @@ CO_TEST(try_go_is_refused_at_the_limit)
 
 static wend_errgroup limited;
 
-static void go_another(void *unused)
+static void go_another(void *unblocked)
 {
 	go_err(&limited, -EIO);
+	wend_waitgroup_done(unblocked);
 }
 
 CO_TEST(go_blocks_at_the_limit)
 {
 	wend_chan *c = wend_chan_make(0, 0);
+	wend_waitgroup unblocked = WEND_ZERO;
 
 	wend_errgroup_set_limit(&limited, 1);
+	wend_waitgroup_add(&unblocked, 1);
 	CHECK_EQ(wend_errgroup_go(&limited, receive, c), 0);
-	CHECK_EQ(wend_go(go_another, NULL), 0);
+	CHECK_EQ(wend_go(go_another, &unblocked), 0);
 	parked_become("semaphore.Acquire", 1);
 	wend_chan_close(c);
-	parked_become("semaphore.Acquire", 0);
+	wend_waitgroup_wait(&unblocked);
 	CHECK_EQ(wend_errgroup_wait(&limited), -EIO);
 	wend_chan_release(c);
 }
