@@ -372,8 +372,10 @@ MODEL_TEST(a_deadline_is_set_as_the_parent_is_cancelled)
 	co_go(cancel, NULL);
 	co_go(fire_all, NULL);
 	late = wend_ctx_with_timeout(ctx, WEND_HOUR);
+	while (!wend_ctx_err(late) || timers_earliest(NULL) != NEVER) /* its timer is not set, or taken off */
+		atm_pause();
 	threads_join();
 	MODEL_CHECK_EQ(wend_ctx_err(late), -ECANCELED);
-	wend_ctx_release(late); /* its timer would be left in a heap that is no more */
+	wend_ctx_release(late);
 	wend_ctx_release(ctx);
 }
