@@ -72,7 +72,7 @@ static struct timers *lock_home(struct p *pp)
 /* Where it stands. */
 static bool move_if_set(struct timer *t, int64_t when, int64_t period)
 {
-	for (struct timers *h; (h = atm_load_acq(&t->heap));) { /* acq: as in timer_cancel */
+	for (struct timers *h; (h = atm_load_rlx(&t->heap));) { /* rlx: the lock orders, or who finds NULL has a CAS to come */
 		lock(&h->lock);
 		bool mine = atm_load_rlx(&t->heap) == h; /* rlx: under the lock */
 
