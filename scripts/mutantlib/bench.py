@@ -13,7 +13,7 @@ import time
 from mutantlib.places import ROOT, TESTS, digest
 
 ROUNDS = [0.2, 0.8, 3, 12, 30]  # seconds for each case; what is easy to find is found in the first
-EXPLAINED = 2                   # rounds for one that is said to survive
+EXPLAINED = 10                  # seconds for one that is said to survive
 PATIENCE = 900                  # seconds until a case is taken for hanging
 
 
@@ -133,11 +133,12 @@ class Bench:
 	def run(self, mutant, hint=None):
 		"""(verdict, seconds, how, case): killed, survived, or error."""
 		start, built, spent = time.time(), set(), 0
+		budget = min(self.budget, EXPLAINED) if mutant.explanation else self.budget
 		likely = [c for c in [mutant.case, hint] if c] + self.kills.setdefault(mutant.path, [])
 		# What has killed before goes first, and its test, as each has to be built.
 		tests = sorted(TESTS[mutant.path], key=lambda t: not likely or likely[0] not in self.programs[t].cases)
 		with tempfile.TemporaryDirectory() as tmp:
-			for number, seconds in enumerate(ROUNDS[:EXPLAINED] if mutant.explanation else ROUNDS):
+			for number, seconds in enumerate(ROUNDS):
 				for test in tests:
 					program = self.programs[test]
 					if test not in built:
@@ -148,7 +149,7 @@ class Bench:
 					# Without stores that may be late, orders make no difference: tso.c does not look at them.
 					env = self.environment(seconds, number + 1, "weak" if mutant.kind == "order" else None)
 					for case in sorted(program.cases, key=lambda c: likely.index(c) if c in likely else len(likely)):
-						if spent + seconds > self.budget:
+						if spent + seconds > budget:
 							return "survived", time.time() - start, "", None
 						spent += seconds
 						try:
