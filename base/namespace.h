@@ -48,6 +48,7 @@
 #define end_if_surplus wend__end_if_surplus
 #define enter_slow wend__enter_slow
 #define find_work wend__find_work
+#define foreign_alone wend__foreign_alone
 #define foreign_pending wend__foreign_pending
 #define fresh_put wend__fresh_put
 #define g_free wend__g_free

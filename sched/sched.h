@@ -78,6 +78,15 @@ static inline struct m *enter_for(const char *what)
 	return mp;
 }
 
+/* For a foreign thread that would have to wait: the runtime has ended, or is about to, and nobody would wake it. It must
+ * go on by looking. (False before any runtime: current complains then.) */
+bool foreign_alone(void);
+
+static force_inline bool alone(const struct m *mp)
+{
+	return unlikely(!mp) && foreign_alone();
+}
+
 /* Words of which each P has one, picked by a number (cells.c). Each kind of object has a range of numbers of its
  * own, so that none can use up another's. NO_CELL: no number is left. */
 #define CELL_RANGE (CELL_SEGMENTS * CELLS_PER_SEGMENT / CELL_RANGES)

@@ -59,6 +59,7 @@ struct sched_state {
 	atm_u64 foreign_spawns, foreign_readies;
 	atm_u32 foreign_in; /* foreign threads inside the library: the end waits for them */
 	atm_u32 blocked; /* coroutines in blocking calls: added by themselves, taken off under sched.lock */
+	atm_u32 ended; /* some runtime has ended in this process */
 	atm_u32 foreign_seen; /* some foreign thread has called in: no deadlock can be proven */
 	int main_result;
 };

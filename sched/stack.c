@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/race.h"
+
 struct stack_class wend__stack_classes[STACK_CLASSES];
 atm_ptr wend__chunks[CHUNK_MAX];
 atm_u32 wend__chunk_count = {1};
@@ -74,6 +76,7 @@ static struct chunk *chunk_header(uint32_t n)
 
 static void chunk_free(struct chunk *c)
 {
+	asan_unpoison(c->map, c->nslots * c->slot_size + PAGE_SIZE); /* frames that were abandoned: the next runtime may map here */
 	munmap(c->map, c->nslots * c->slot_size + PAGE_SIZE);
 	munmap(c->slot, c->nslots * sizeof *c->slot);
 	free(c);

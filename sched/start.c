@@ -156,6 +156,7 @@ static int start(const struct wend_config *cfg)
 
 static void stop_begin(void)
 {
+	atm_store_rlx(&sched.ended, 1); /* rlx: the CAS releases it */
 	if (!atm_cas_sc(&sched.phase, PHASE_RUNNING, PHASE_STOPPING))
 		return;
 	lock(&sched.lock);

@@ -133,7 +133,8 @@ cold void chan_block_for_ever(enum wait_reason reason, const char *what)
 {
 	struct m *mp = enter();
 
-	g_park(mp, current(mp, what), reason, NULL, commit_for_ever, NULL);
+	if (!alone(mp))
+		g_park(mp, current(mp, what), reason, NULL, commit_for_ever, NULL);
 	leave_foreign(); /* the runtime has ended around a foreign thread */
 	for (;;)
 		nap();
@@ -196,8 +197,11 @@ static force_inline bool wait_for(struct m *mp, struct wend_case *k, struct unti
 								  const char *what)
 {
 	struct wend__wait wait = {
-		.gp = current(mp, what), .cases = k, .n = 1, .contested = until != NULL, .until = until};
+		.cases = k, .n = 1, .contested = until != NULL, .until = until};
 
+	if (alone(mp))
+		return chan_go_on_alone(&wait) != NULL;
+	wait.gp = current(mp, what);
 	k->wend__q.wait = &wait;
 	race_release(&wait);
 	if (until)

@@ -63,13 +63,14 @@ static force_inline bool wait_with(wend_cond *c, void (*lock)(void *), void (*un
 								   struct until *until)
 {
 	struct wend__waiter w = {.obj = c, .until = until};
-	bool signalled = true;
+	bool signalled = true, ended;
 	struct m *mp;
 
 	check_copied(c);
 	if (until) { /* before anybody can signal it */
 		mp = enter();
-		until_arm(mp, until, current(mp, "wend_cond_wait_dl"), &w.fate);
+		if (!alone(mp))
+			until_arm(mp, until, current(mp, "wend_cond_wait_dl"), &w.fate);
 		leave_any(mp);
 	}
 	waitq_lock(&c->wend__state);
@@ -78,18 +79,23 @@ static force_inline bool wait_with(wend_cond *c, void (*lock)(void *), void (*un
 	unlock(obj);
 	if (until || waitq_fate(&w) != FATE_OWNS) {
 		mp = enter();
-		w.gp = current(mp, "wend_cond_wait");
-		mp = g_park(mp, w.gp, WAIT_COND, c, commit, &w);
-		if (until)
+		ended = alone(mp);
+		if (!ended) {
+			w.gp = current(mp, "wend_cond_wait");
+			mp = g_park(mp, w.gp, WAIT_COND, c, commit, &w);
+		}
+		if (until && until->claim)
 			until_disarm(until);
 		signalled = waitq_fate(&w) == FATE_OWNS;
 		if (!signalled)
 			give_up(c, &w);
 		leave_any(mp);
+		if (unlikely(ended))
+			waitq_nap(); /* nobody signals any more: the caller looks again */
 	}
 	race_acquire(c);
 	lock(obj);
-	return signalled;
+	return signalled || (until && !until_passed(until));
 }
 
 static void lock_mutex(void *m)

@@ -141,24 +141,31 @@ static void give_up(struct m *mp, wend_mutex *mu, struct wend__waiter *w)
 		waitq_end(mp, other, FATE_RETRY);
 }
 
+/* Without a runtime nobody wakes anybody. False: not before the deadline. The caller has left. */
+static cold bool poll(wend_mutex *mu, struct wend__waiter *w)
+{
+	bool got;
+
+	while (!(got = compete(mu, NULL, w)) && !(w->until && until_passed(w->until)))
+		waitq_nap();
+	if (w->awake)
+		atm_and_sc(&mu->wend__state, ~WOKEN);
+	return got;
+}
+
 /* The runtime has ended around a foreign thread. */
 static cold bool go_on_alone(wend_mutex *mu, struct wend__waiter *w)
 {
-	bool listed = waitq_lock(&mu->wend__state) && w->listed, got;
+	bool listed = waitq_lock(&mu->wend__state) && w->listed;
 
 	leave_list(mu, w);
 	for (unsigned turn = 0; !waitq_settled(w, listed); turn++)
 		waitq_relax(turn); /* an unlock is at it */
 	leave_foreign();
-	got = waitq_fate(w) == FATE_OWNS;
-	while (!got && !(got = compete(mu, NULL, w))) {
-		if (w->until && until_passed(w->until))
-			break;
-		waitq_nap();
-	}
-	if (w->awake)
-		atm_and_sc(&mu->wend__state, ~WOKEN);
-	return got;
+	if (waitq_fate(w) != FATE_OWNS)
+		return poll(mu, w);
+	atm_and_sc(&mu->wend__state, ~WOKEN);
+	return true;
 }
 
 /* False: not before the deadline. */
@@ -170,6 +177,10 @@ static noinline bool lock_slow(wend_mutex *mu, struct until *until)
 	while (!compete(mu, mp, &w)) {
 		bool expired = false;
 
+		if (alone(mp)) {
+			leave_foreign();
+			return poll(mu, &w);
+		}
 		w.gp = current(mp, "wend_mutex_lock");
 		if (until)
 			until_arm(mp, until, w.gp, &w.fate);

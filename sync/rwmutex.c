@@ -352,6 +352,10 @@ static noinline bool rlock_slow(wend_rwmutex *rw, atm_u64 *counted, bool lost, s
 	for (int spent = 0; !try_read(mp, rw, true);) {
 		if (spin(mp, &spent, LOOK_PAUSES))
 			continue;
+		if (alone(mp)) {
+			leave_foreign();
+			return poll_to_read(rw, until);
+		}
 		w.gp = current(mp, "wend_rwmutex_rlock");
 		if (until)
 			until_arm(mp, until, w.gp, &w.fate);
@@ -575,14 +579,33 @@ static bool commit_writer(struct g *gp, void *arg)
 	return ready;
 }
 
+/* Without a runtime: the same. A foreign thread, which has left. */
+static cold bool poll_to_write(wend_rwmutex *rw, const struct until *until)
+{
+	while (!gone_now(rw)) {
+		if (until && until_passed(until))
+			return false;
+		waitq_nap();
+	}
+	end_drain(rw);
+	return true;
+}
+
 /* False: not before the deadline; the lock is as stop_readers has left it. */
 static bool wait_for_readers(struct m **mp, wend_rwmutex *rw, struct until *until)
 {
 	struct wend__waiter w = {.obj = rw, .until = until};
+	bool got;
 
 	for (int spent = 0; !gone_now(rw);) {
 		if (spin(*mp, &spent, 2)) /* short looks: nobody comes in meanwhile */
 			continue;
+		if (alone(*mp)) {
+			leave_foreign();
+			got = poll_to_write(rw, until);
+			*mp = enter(); /* which the caller leaves */
+			return got;
+		}
 		w.gp = current(*mp, "wend_rwmutex_lock");
 		if (until)
 			until_arm(*mp, until, w.gp, &w.fate);
@@ -593,16 +616,9 @@ static bool wait_for_readers(struct m **mp, wend_rwmutex *rw, struct until *unti
 		}
 		if (waitq_fate(&w) == FATE_OWNS)
 			return true;
-		bool alone = go_on_alone(rw, &rw->wend__writer, &w, SLEEPS);
-
-		*mp = enter(); /* which the caller leaves */
-		if (!alone)
-			return true;
-		while (!gone_now(rw)) {
-			if (until && until_passed(until))
-				return false;
-			waitq_nap();
-		}
+		got = !go_on_alone(rw, &rw->wend__writer, &w, SLEEPS) || poll_to_write(rw, until);
+		*mp = enter();
+		return got;
 	}
 	end_drain(rw);
 	return true;

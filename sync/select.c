@@ -203,13 +203,16 @@ static bool commit(struct g *gp, void *arg)
 static noinline wend_case *wait_for_one(struct m *mp, wend_case *cases, size_t n, struct until *until)
 {
 	struct select_wait s = {
-		.wait = {.gp = current(mp, "wend_select"), .cases = cases, .n = n, .contested = true, .until = until}};
+		.wait = {.cases = cases, .n = n, .contested = true, .until = until}};
 
 	s.order = in_order(cases, n);
 	for (wend_case *k = s.order; k; k = k->wend__q.order) {
 		k->wend__q.next = NULL;
 		k->wend__q.wait = &s.wait;
 	}
+	if (alone(mp))
+		return chan_go_on_alone(&s.wait);
+	s.wait.gp = current(mp, "wend_select");
 	race_release(&s.wait);
 	if (until)
 		until_arm(mp, until, s.wait.gp, &s.wait.claim);

@@ -111,6 +111,17 @@ static bool commit_in_vain(struct g *gp, void *claim)
 	return !claim || until_open(claim);
 }
 
+/* Without a runtime nobody wakes anybody. False: it has expired. The caller has left. */
+static cold bool poll(wend_sem *sem, const struct wend__waiter *w)
+{
+	while (!try_take(sem, w->want, 0)) {
+		if (w->until && until_passed(w->until))
+			return false;
+		waitq_nap();
+	}
+	return true;
+}
+
 /* The runtime has ended around a foreign thread. */
 static cold bool go_on_alone(wend_sem *sem, struct wend__waiter *w)
 {
@@ -125,12 +136,7 @@ static cold bool go_on_alone(wend_sem *sem, struct wend__waiter *w)
 		waitq_relax(turn); /* a release is at it */
 	got = waitq_fate(w) == FATE_OWNS;
 	leave_foreign();
-	while (!got && !(got = try_take(sem, w->want, 0))) {
-		if (w->until && until_passed(w->until))
-			return false;
-		waitq_nap();
-	}
-	return true;
+	return got || poll(sem, w);
 }
 
 /* Its deadline has passed: it may have held up those behind it. */
@@ -147,13 +153,16 @@ static cold bool wait_in_vain(wend_sem *sem, struct until *until)
 {
 	atm_u32 claim = {0};
 	struct m *mp = enter();
-	struct g *gp = current(mp, "wend_sem_acquire");
+	bool expired = false;
 
-	if (until)
-		until_arm(mp, until, gp, &claim);
-	mp = g_park(mp, gp, WAIT_SEM, sem, commit_in_vain, until ? &claim : NULL);
-	bool expired = until && until_disarm(until);
+	if (!alone(mp)) {
+		struct g *gp = current(mp, "wend_sem_acquire");
 
+		if (until)
+			until_arm(mp, until, gp, &claim);
+		mp = g_park(mp, gp, WAIT_SEM, sem, commit_in_vain, until ? &claim : NULL);
+		expired = until && until_disarm(until);
+	}
 	leave_any(mp);
 	while (!expired && !(until && until_passed(until))) /* a foreign thread, when the runtime ends */
 		waitq_nap();
@@ -173,6 +182,10 @@ static noinline bool acquire_slow(wend_sem *sem, uint64_t n, struct until *until
 	do {
 		bool expired = false;
 
+		if (alone(mp)) {
+			leave_foreign();
+			return poll(sem, &w);
+		}
 		w.gp = current(mp, "wend_sem_acquire");
 		if (until)
 			until_arm(mp, until, w.gp, &w.fate);

@@ -72,6 +72,13 @@ void wend_waitgroup_done(wend_waitgroup *wg)
 	add(wg, -1);
 }
 
+/* Without a runtime nobody wakes a foreign thread. */
+static cold void poll(wend_waitgroup *wg, const struct until *until)
+{
+	while (count_of(atm_load_acq(&wg->wend__state)) != 0 && !(until && until_passed(until))) /* acq W1 */
+		waitq_nap();
+}
+
 static bool commit_wait(struct g *gp, void *arg)
 {
 	wend_waitgroup *wg = arg;
@@ -89,9 +96,13 @@ void wend_waitgroup_wait(wend_waitgroup *wg)
 {
 	if (count_of(atm_load_acq(&wg->wend__state)) != 0) { /* acq W1 */
 		struct m *mp = enter();
+		bool ended = alone(mp);
 
-		mp = g_park(mp, current(mp, "wend_waitgroup_wait"), WAIT_WAITGROUP, wg, commit_wait, wg);
+		if (!ended)
+			mp = g_park(mp, current(mp, "wend_waitgroup_wait"), WAIT_WAITGROUP, wg, commit_wait, wg);
 		leave_any(mp);
+		if (unlikely(ended))
+			poll(wg, NULL);
 	}
 	race_acquire(wg);
 }
@@ -161,21 +172,20 @@ static void leave_list(struct m *mp, wend_waitgroup *wg, atm_u32 *claim, struct 
 	}
 }
 
-/* The runtime has ended around a foreign thread. */
-static cold void go_on_alone(wend_waitgroup *wg, const struct until *until)
-{
-	while (count_of(atm_load_acq(&wg->wend__state)) != 0 && !until_passed(until)) /* acq W1 */
-		waitq_nap();
-}
-
 /* False: the counter was never zero. */
 static noinline bool wait_timed(wend_waitgroup *wg, int64_t deadline)
 {
 	struct timed t = {.wg = wg, .until = {.deadline = deadline}};
 	struct m *mp = enter();
-	struct g *gp = current(mp, "wend_waitgroup_wait_dl");
+	struct g *gp;
 	uint32_t claim;
 
+	if (alone(mp)) {
+		leave_foreign();
+		poll(wg, &t.until);
+		return count_of(atm_load_acq(&wg->wend__state)) == 0; /* acq W1 */
+	}
+	gp = current(mp, "wend_waitgroup_wait_dl");
 	gp->claim = &t.claim;
 	gp->flags |= G_CLAIMED;
 	until_arm(mp, &t.until, gp, &t.claim);
@@ -186,8 +196,8 @@ static noinline bool wait_timed(wend_waitgroup *wg, int64_t deadline)
 		leave_list(mp, wg, &t.claim, gp);
 	gp->flags &= (uint16_t)~G_CLAIMED;
 	leave_any(mp);
-	if (unlikely(claim == CLAIM_OPEN))
-		go_on_alone(wg, &t.until);
+	if (unlikely(claim == CLAIM_OPEN)) /* the runtime has ended around a foreign thread */
+		poll(wg, &t.until);
 	return claim == CLAIM_DONE || count_of(atm_load_acq(&wg->wend__state)) == 0; /* acq W1 */
 }
 

@@ -291,6 +291,11 @@ bool foreign_may(void)
 	return true;
 }
 
+bool foreign_alone(void)
+{
+	return false;
+}
+
 void enter_slow(struct m *mp)
 {
 	if (atm_load_rlx(&mp->attn) & ATTN_FENCE)
