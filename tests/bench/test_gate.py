@@ -10,6 +10,7 @@ from common import ROOT
 from benchlib import builds, calibration, compare, fingerprint, gate, verdict
 
 RAISED = {}
+MAIN = os.environ.get("WEND_BENCH_MAIN", os.path.join(ROOT, "build", "bench", "wend-bench"))
 
 
 def rounds(rng, change, n=gate.ROUNDS, noise=0.013, pairs=30):
@@ -153,6 +154,15 @@ class Rows(unittest.TestCase):
                 counted = row_of(cls, name, cpu=0.0)
                 counted.counted = [compare.counted("instructions", 100.0, 103.0)]
                 self.assertEqual(counted.result(RAISED)["verdict"], gate.FAIL)
+
+    @unittest.skipUnless(os.path.exists(MAIN), "wend-bench is not built")
+    def test_each_row_to_compare_is_there(self):
+        there = builds.rows_of(MAIN, dict(os.environ))
+        for cls, names in builds.settings(ROOT)["rows"].items():
+            for name in names:
+                self.assertIn(name, there)
+                self.assertEqual(there[name]["threads"], 1)
+                self.assertEqual(cls, "one" if there[name]["placement"] in ("same-cpu", "free") else "two")
 
     def test_five_per_cent_is_found_in_a_row_of_a_few_nanoseconds(self):
         row = row_of(cpu=0.05, wall=0.0)
