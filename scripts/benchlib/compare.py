@@ -12,6 +12,7 @@ import time
 
 from . import counts, gate, pairs
 
+EXACT = ("instructions", "syscalls", "allocations")  # the measures that are counted
 RECOUNTS = 3  # of what went up, on each side
 SHARE = 0.6  # of the budget, for the first series; the rest is for second ones and for what stays open
 
