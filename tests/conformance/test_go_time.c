@@ -208,7 +208,7 @@ static void fetch(void *i)
 }
 
 /* False: not in order. A coroutine that loses its CPU between its look at the clock and the timer sets it too late. */
-static bool in_order(const int *slots)
+static bool queued_in_order(const int *slots)
 {
 	bool ordered = true;
 
@@ -229,7 +229,7 @@ static void queue_them(const int *slots)
 {
 	int tries = 0;
 
-	while (!in_order(slots))
+	while (!queued_in_order(slots))
 		CHECK_LE(++tries, 9);
 }
 
