@@ -18,6 +18,7 @@
 #include "sched/reclaim.h"
 #include "sync/map_table.h"
 #include "wend/panic.h"
+#include "wend/retire.h"
 
 #define AT_ONCE 64        /* entries copied without asking for memory */
 #define STEPS_AT_ONCE 128 /* buckets looked at in one section */
@@ -500,11 +501,13 @@ static bool at_once(struct map_core *core, struct table *rest)
 
 	if (!core)
 		return true; /* nothing to destroy */
+	wend_section_begin(); /* so that nothing ripe is run here, which might want the lock */
 	lock(&core->lock);
 	yes = core->freed;
 	if (!yes)
 		reclaim_later(cleared_now, rest, core);
 	unlock(&core->lock);
+	wend_section_end();
 	return yes;
 }
 

@@ -31,9 +31,10 @@ def compile_text(compiler, std, text, flags=()):
 
 def headers(compiler):
 	bad = []
-	for std in C if COMPILERS[compiler] == "c" else CXX:
-		# What is alone under one C++ is alone under all, and each takes the compiler a fifth of a second.
-		alone = COMPILERS[compiler] == "c" or std == CXX[0]
+	stds = C if COMPILERS[compiler] == "c" else CXX
+	for std in stds:
+		# What is alone under one version is alone under all, and each takes the compiler a fifth of a second.
+		alone = std == stds[0]
 		for name in sorted(os.listdir(os.path.join(INCLUDE, "wend"))) if alone else ["wend.h"]:
 			if name.endswith("_cxx.h") and COMPILERS[compiler] == "c":
 				continue

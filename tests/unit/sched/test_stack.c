@@ -90,7 +90,7 @@ CO_TEST_LIMIT(memory_comes_back_after_a_bulk, 60)
 		peak = test_rss_kib();
 		disperse();
 		/* A P that is long without the CPU gives up the stacks it keeps at a later request. */
-		for (int i = 0; i < 50; i++) {
+		for (int i = 0; i < 500; i++) {
 			wend_release_memory();
 			after = test_rss_kib();
 			if (TEST_SANITIZED || after <= before + 256)
