@@ -111,9 +111,9 @@ static int64_t cell_sum(atm_ptr *row, uint32_t number, bool reset)
 int64_t cells_sum(uint32_t number, bool reset)
 {
 	uint32_t rows = atm_load_rlx(&cell_rows); /* rlx: as in cell_row */
-	int64_t sum = cell_sum(cells[NOBODYS], number, reset);
+	uint64_t sum = (uint64_t)cell_sum(cells[NOBODYS], number, reset);
 
 	for (uint32_t i = 0; i < rows; i++)
-		sum += cell_sum(cells[i], number, reset);
-	return sum;
+		sum += (uint64_t)cell_sum(cells[i], number, reset); /* parts may be beyond what their sum is */
+	return (int64_t)sum;
 }

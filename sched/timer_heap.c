@@ -247,7 +247,7 @@ void heap_sort_due(struct timers *h, int64_t now)
 	int64_t span;
 	uint32_t n, *places;
 
-	if (h->run_at < h->run_end || h->n < RUN_LEAST)
+	if (h->run_at < h->run_end || h->n < RUN_LEAST || h->slots[0].when > now)
 		return;
 	if (!h->run_room)
 		h->run_room = malloc(sizeof *h->run_room);
@@ -260,7 +260,7 @@ void heap_sort_due(struct timers *h, int64_t now)
 	places = (uint32_t *)h->run_room->b; /* of no use before the sorting */
 	while ((n = top(h, h->slots[0].when + span, places, RUN_ROOM)) == RUN_ROOM && span > 0)
 		span /= 2;
-	h->run_span = 2 * span + 1;
+	h->run_span = span < NEVER / 2 ? 2 * span + 1 : NEVER;
 	for (uint32_t i = 0; i < n; i++)
 		h->run_room->a[i] = h->slots[places[i]];
 	close_top(h, places, n);

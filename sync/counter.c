@@ -65,11 +65,11 @@ void wend_counter_add(wend_counter *c, int64_t n)
 int64_t counter_sum(const wend_counter *c)
 {
 	uint32_t number = atm_load_rlx(&c->wend__id); /* rlx: a number, no data behind it */
-	int64_t sum = (int64_t)atm_load_rlx(&c->wend__shared); /* rlx: as above */
+	uint64_t sum = atm_load_rlx(&c->wend__shared); /* rlx: as above */
 
 	if (number && number != NO_CELL)
-		sum += cells_sum(number, false);
-	return sum;
+		sum += (uint64_t)cells_sum(number, false);
+	return (int64_t)sum;
 }
 
 int64_t wend_counter_load(const wend_counter *c)

@@ -274,9 +274,13 @@ TEST_LIMIT(recover, 60)
 /* All four ways, at the program's own limit and with one that the job keeps to. */
 TEST_LIMIT(timeout, 60)
 {
-	double start = test_now(), seconds;
-	struct child c = run(EXAMPLE("timeout"), NULL, NULL);
+	double start, seconds;
+	struct child c;
 
+	/* Jobs that are given up hold their channels to the end, on stacks that LeakSanitizer does not look at. */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	start = test_now();
+	c = run(EXAMPLE("timeout"), NULL, NULL);
 	seconds = test_now() - start;
 	CHILD_EXITED(&c, 0);
 	CHECK_EQ(c.err, "");
