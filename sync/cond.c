@@ -54,7 +54,7 @@ static cold void give_up(wend_cond *c, struct wend__waiter *w)
 	if (listed)
 		waitq_remove(&c->wend__waiters, w);
 	release_list(c);
-	for (unsigned turn = 0; !listed && (waitq_fate(w) != FATE_OWNS && waitq_fate(w) != FATE_RETRY); turn++)
+	for (unsigned turn = 0; !listed && waitq_fate(w) != FATE_OWNS && waitq_fate(w) != FATE_RETRY; turn++)
 		waitq_relax(turn); /* a signal is at it */
 }
 
