@@ -77,7 +77,8 @@ WEND_API void wend_ctx_release(wend_ctx *ctx); /* NULL is allowed */
 /* ---- Cancelling ------------------------------------------------------------------------------ */
 
 /* Cancels ctx and all that was derived from it; err is -ECANCELED. Nothing when it is cancelled already. O(1) per
- * descendant and waiter, plus O(log n) per deadline.
+ * descendant and waiter, plus O(log n) per deadline. Others learn of it before the call returns and may release what they
+ * hold: the caller needs a reference of its own until then.
  * Panics: `context: cancel of a context without cancel function`, if it was not made with cancel, deadline or timeout. */
 WEND_API void wend_ctx_cancel(wend_ctx *ctx);
 
@@ -109,7 +110,8 @@ WEND_API void *wend_ctx_value(const wend_ctx *ctx, const void *key);
 typedef struct wend_ctx_func wend_ctx_func;
 
 /* fn(arg) in a coroutine of its own when ctx is cancelled, at once if it is. The caller may release what is returned,
- * if it will not stop it. It holds ctx; an unstopped function, too, until ctx is cancelled. NULL when memory is exhausted. When
+ * if it will not stop it. It holds ctx; an unstopped function, too, until ctx is cancelled: when fn runs it holds nothing, so
+ * retain for it what it uses. NULL when memory is exhausted. When
  * no coroutine can be had at that time, it is tried again every millisecond.
  * Fatal: `go of nil func value`. */
 WEND_API wend_ctx_func *wend_ctx_after_func(wend_ctx *ctx, void (*fn)(void *), void *arg);

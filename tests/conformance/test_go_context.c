@@ -226,18 +226,11 @@ CO_TEST(many_cancel_at_once)
 		wend_ctx_release(chain[i]);
 }
 
-static wend_ctx *interlocked_parent;
-
-static void cancel_parent(void *unused)
-{
-	wend_ctx_cancel(interlocked_parent);
-}
-
 CO_TEST(a_parent_is_cancelled_while_its_child_is)
 {
-	wend_ctx *parent = interlocked_parent = wend_ctx_with_cancel(wend_ctx_background());
+	wend_ctx *parent = wend_ctx_with_cancel(wend_ctx_background());
 	wend_ctx *child = wend_ctx_with_cancel(parent);
-	wend_ctx_func *f = wend_ctx_after_func(child, cancel_parent, NULL);
+	wend_ctx_func *f = wend_ctx_after_func(child, cancel_it, wend_ctx_retain(parent));
 
 	wend_ctx_cancel(child);
 	await(parent);
