@@ -2,7 +2,8 @@
  *
  * sync/errgroup.c - a wait group whose members may fail.
  *
- * Ordering. The first error is decided by a compare-and-swap; who waits reads it after the wait group, which orders it. */
+ * Ordering. The first error is decided by a compare-and-swap; who waits reads it after the wait group, which orders it.
+ *   E1  end_context: ctx.store rel NULL   -> wait: ctx.load acq     the context is cancelled */
 #include "wend/errgroup.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ static void over(void *arg)
 
 static void fail(wend_errgroup *g, int err)
 {
-	wend_ctx *ctx = atm_load_acq(&g->wend__ctx); /* acq: as set up; wait takes it when nobody is here any more */
+	wend_ctx *ctx = atm_load_rlx(&g->wend__ctx); /* rlx: set up before this member began; wait takes it when all are over */
 
 	if (atm_cas_sc(&g->wend__err, 0, (uint32_t)err) && ctx)
 		wend_ctx_cancel_cause(ctx, err, NULL);
@@ -94,17 +95,28 @@ int wend_errgroup_try_go(wend_errgroup *g, int (*fn)(void *), void *arg)
 	return start(g, fn, arg);
 }
 
-int wend_errgroup_wait(wend_errgroup *g)
+/* Of several who wait the first cancels it, and the others do not return before. */
+static void end_context(wend_errgroup *g, int err)
 {
 	wend_ctx *ctx;
+
+	wend_mutex_lock(&g->wend__ending);
+	ctx = atm_load_rlx(&g->wend__ctx); /* rlx: under the mutex */
+	if (ctx) {
+		wend_ctx_cancel_cause(ctx, err, NULL);
+		atm_store_rel(&g->wend__ctx, NULL); /* rel E1 */
+		wend_ctx_release(ctx);
+	}
+	wend_mutex_unlock(&g->wend__ending);
+}
+
+int wend_errgroup_wait(wend_errgroup *g)
+{
 	int err;
 
 	wend_waitgroup_wait(&g->wend__running);
 	err = (int)atm_load_rlx(&g->wend__err); /* rlx: the wait group orders it */
-	ctx = atm_xchg_sc(&g->wend__ctx, NULL); /* of several who wait, one */
-	if (ctx) {
-		wend_ctx_cancel_cause(ctx, err, NULL);
-		wend_ctx_release(ctx);
-	}
+	if (atm_load_acq(&g->wend__ctx)) /* acq E1 */
+		end_context(g, err);
 	return err;
 }

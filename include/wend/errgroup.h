@@ -15,12 +15,13 @@
  * next task. All functions may be called from coroutines, which park, and from foreign threads, which sleep. What a function did is
  * visible after wait. Who leaves by wend_goexit has no error; a panic that nobody recovers ends the process, as in Go.
  *
- * (A wait group, a semaphore for the limit, and a word for the first error.)
+ * (A wait group, a semaphore for the limit, a word for the first error, and a mutex under which the context ends.)
  */
 #ifndef WEND_ERRGROUP_H
 #define WEND_ERRGROUP_H
 
 #include <wend/context.h>
+#include <wend/mutex.h>
 #include <wend/sem.h>
 #include <wend/waitgroup.h>
 
@@ -29,6 +30,7 @@ WEND__BEGIN
 typedef struct wend_errgroup {
 	wend_waitgroup wend__running;
 	wend_sem wend__room; /* if limited */
+	wend_mutex wend__ending;
 	wend__ptr wend__ctx;
 	wend__u32 wend__err;
 	wend__u32 wend__active; /* if limited */
@@ -51,7 +53,8 @@ WEND_API WEND_NODISCARD int wend_errgroup_go(wend_errgroup *g, int (*fn)(void *)
 /* The same without blocking: -EBUSY when the limit is reached. */
 WEND_API WEND_NODISCARD int wend_errgroup_try_go(wend_errgroup *g, int (*fn)(void *), void *arg);
 
-/* Blocks until all functions have returned, cancels the context, and returns the first error, or 0. */
+/* Blocks until all functions have returned, cancels the context, and returns the first error, or 0. Several may wait: the context
+ * is cancelled when any of them returns. */
 WEND_API int wend_errgroup_wait(wend_errgroup *g);
 
 WEND__END

@@ -57,7 +57,6 @@ NOT_SCORED = {
 	"sched/stats.c": "sums for people",
 	"sched/thread.c": "as start.c",
 	"sched/timer.c": "heaps under locks; what lies outside them is for threads that wait, at the end",
-	"sync/errgroup.c": "starts coroutines by WEND_GO, which the checker's environment does not have",
 	"sched/topo.c": "whom to steal from first, which the checker's environment replaces",
 	"sched/traceback.c": "reads states for people",
 }

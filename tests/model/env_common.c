@@ -97,6 +97,15 @@ void wend_panic(const char *text)
 	wend__panic("%s", text);
 }
 
+void wend_panicf(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	die("panic", fmt, args);
+	__builtin_unreachable();
+}
+
 void border_private(const struct m *mp)
 {
 	model_private(&mp->in_rt, sizeof mp->in_rt);

@@ -7,10 +7,11 @@
 #include "model/threads.h"
 
 #include "model/env.h"
+#include "sched/go_args.h"
 #include "sched/sched_priv.h"
 #include "wend/go.h"
 
-enum { MOST = 8 };
+enum { MOST = 8, STACK_ARGS = 256 };
 
 struct sched_state wend__sched;
 __thread struct m *wend__m __attribute__((tls_model("initial-exec")));
@@ -27,6 +28,7 @@ static struct coroutine {
 	void *arg;
 	void (*on_end)(void *);
 	void *on_end_arg;
+	alignas(16) char args[sizeof(struct go_block) + STACK_ARGS]; /* of the WEND_GO that started it */
 } co[MOST];
 
 static struct p procs[MOST];
@@ -317,6 +319,42 @@ int spawn_inside(struct m *mp, void (*fn)(void *), void *arg)
 	(void)mp;
 	threads_go("spawned", fn, arg, true);
 	return 0;
+}
+
+int wend_go(void (*fn)(void *), void *arg)
+{
+	threads_go("spawned", fn, arg, true);
+	return 0;
+}
+
+void wend_goexit(void)
+{
+	model_fail(__FILE__, __LINE__, "goexit");
+}
+
+wend__fn *wend__go_begin(struct wend__go *req)
+{
+	struct wend__go **list = &self()->g.go;
+
+	req->up = *list;
+	*list = req;
+	return wend__go_capture;
+}
+
+void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
+{
+	struct wend__go **list = &self()->g.go;
+	struct wend__go *req = *list;
+	struct go_block *block = (struct go_block *)co[nco].args;
+
+	*list = req->up;
+	if (req->stack_bytes > STACK_ARGS)
+		model_fail(__FILE__, __LINE__, "WEND_GO with too many arguments");
+	threads_go(req->name, wend__go_run, block, true);
+	block->regs = *regs;
+	block->fn = req->fn;
+	block->stack_bytes = req->stack_bytes;
+	go_copy_words(block->stack_args, stack_args, req->stack_bytes);
 }
 
 /* Nobody sleeps here: tests call timers_run_all. */
