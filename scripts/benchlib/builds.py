@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The two builds that are compared: of the working tree, and of an older commit with the same compiler and flags."""
+import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
+
+from . import gate
 
 # What CMake's cache holds of a build that decides about the code that comes out.
 CACHE = ("CMAKE_BUILD_TYPE", "CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER", "CMAKE_C_FLAGS", "CMAKE_CXX_FLAGS",
@@ -41,7 +45,14 @@ def resolve(root, rev):
     try:
         return git(root, "rev-parse", "--verify", "--quiet", rev + "^{commit}")
     except Wrong:
-        raise Wrong("there is no commit '%s' in this repository" % rev) from None
+        raise Wrong("there is no commit '%s' in this repository%s" % (rev, shallow(root))) from None
+
+
+def shallow(root):
+    """What to add where a commit is missing because the clone has only the last ones."""
+    if git(root, "rev-parse", "--is-shallow-repository") != "true":
+        return ""
+    return "; it is a shallow clone, `git fetch --unshallow` brings the rest (actions/checkout: fetch-depth: 0)"
 
 
 def default_base(root):
@@ -61,7 +72,14 @@ def default_base(root):
     try:
         return resolve(root, "HEAD~1"), "the commit before HEAD"
     except Wrong:
-        raise Wrong("HEAD is the first commit: there is nothing to compare with") from None
+        why = shallow(root)
+        raise Wrong("the commit before HEAD is not here" + why if why else
+                    "HEAD is the first commit: there is nothing to compare with") from None
+
+
+def is_ancestor(root, sha):
+    """Whether HEAD has all that the commit has."""
+    return git(root, "rev-list", "--count", "HEAD.." + sha) == "0"
 
 
 def about(root, sha):
@@ -88,10 +106,37 @@ def settings(root):
     try:
         with open(path, encoding="utf-8") as f:
             data = json.load(f)
-        return {"program": data["program"], "target": data["target"], "cache": data.get("cache", []),
-                "rows": data["rows"]}
-    except (OSError, ValueError, KeyError) as e:
+    except OSError as e:
+        raise Wrong("%s: %s" % (path, e.strerror)) from None
+    except ValueError as e:
         raise Wrong("%s: %s" % (path, e)) from None
+    fault = fault_of_settings(data)
+    if fault:
+        raise Wrong("%s: %s (docs/regression-ci.md, \"Gate your own project\")" % (path, fault))
+    return {"cache": [], **data}
+
+
+def fault_of_settings(data):
+    """What is wrong with the object in gate.json, or None."""
+    def texts(v):
+        return isinstance(v, list) and all(isinstance(x, str) for x in v)
+
+    if not isinstance(data, dict):
+        return "it is no object"
+    for key in ("program", "target"):
+        if not isinstance(data.get(key), str) or not data[key]:
+            return "'%s' must be a text" % key
+    if not texts(data.get("cache", [])):
+        return "'cache' must be a list of names"
+    rows = data.get("rows")
+    if not isinstance(rows, dict) or not rows or not all(texts(v) for v in rows.values()):
+        return "'rows' must have a list of names for each class"
+    odd = sorted(set(rows) - set(gate.FLOORS))
+    if odd:
+        return "'rows' has the class '%s'; there are %s" % (odd[0], " and ".join("'%s'" % c for c in gate.FLOORS))
+    names = [name for listed in rows.values() for name in listed]
+    twice = [name for name in names if names.count(name) > 1]
+    return "'rows' has %s twice" % twice[0] if twice else None
 
 
 def log_tail(path, lines=15):
@@ -104,7 +149,10 @@ def log_tail(path, lines=15):
 
 def run(command, log, what):
     with open(log, "a", encoding="utf-8") as f:
-        status = subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, check=False).returncode
+        try:
+            status = subprocess.run(command, stdout=f, stderr=subprocess.STDOUT, check=False).returncode
+        except OSError as e:
+            raise Wrong("%s: %s: %s" % (what, command[0], e.strerror)) from None
     if status:
         raise Wrong("%s failed. Its log, %s, has:\n%s" % (what, log, log_tail(log)))
 
@@ -124,6 +172,19 @@ def build(source, out, config, cache, generator, what, jobs):
     return program
 
 
+def alone(build):
+    """Takes the build folder for this comparison, as long as the process lives. Two at once would disturb what
+    both measure and write the same files."""
+    os.makedirs(os.path.join(build, "bench-check"), exist_ok=True)
+    lock = open(os.path.join(build, "bench-check", "lock"), "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise Wrong("another comparison is at work in %s" % build) from None
+    return lock
+
+
 def of_commit(root, sha, folder, config, cache, generator, jobs):
     """The benchmark program of a commit: built in a worktree of its own, once."""
     source, out = os.path.join(folder, "source"), os.path.join(folder, "build")
@@ -136,15 +197,32 @@ def of_commit(root, sha, folder, config, cache, generator, jobs):
                 return program, False
     except (OSError, ValueError):
         pass
-    if not os.path.isdir(os.path.join(source, ".git")) and not os.path.isfile(os.path.join(source, ".git")):
-        os.makedirs(folder, exist_ok=True)
-        git(root, "worktree", "prune")
+    forget(source)  # of a comparison that was killed
+    shutil.rmtree(source, ignore_errors=True)
+    os.makedirs(folder, exist_ok=True)
+    try:
         git(root, "worktree", "add", "--detach", "--force", source, sha)
-    what = "the base, %s," % sha[:12]
-    program = build(source, out, config, cache, generator, what, jobs)
+        program = build(source, out, config, cache, generator, "the base, %s," % sha[:12], jobs)
+    finally:
+        forget(source)
     with open(stamp, "w", encoding="utf-8") as f:
         json.dump(want, f)
     return program, True
+
+
+def forget(source):
+    """A worktree becomes a folder that git knows nothing of. Its files stay, for a program that reads some of them and
+    for whoever reads the log of its build."""
+    link = os.path.join(source, ".git")
+    try:
+        with open(link, encoding="utf-8") as f:
+            record = f.read().partition("gitdir: ")[2].strip()
+        os.unlink(link)
+    except OSError:
+        return
+    # `git worktree prune` would forget the user's own on a disk that is not there now.
+    if os.path.basename(os.path.dirname(record)) == "worktrees":
+        shutil.rmtree(record, ignore_errors=True)
 
 
 def rows_of(program, env):

@@ -2,11 +2,13 @@
 """Two processes, of the base and of the head, that take turns: what a round of the gate measures.
 
 The protocol is bench/serve.h's: a line with a number of operations in, a line of JSON out."""
+import glob
 import json
 import math
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -16,6 +18,7 @@ from . import gate
 BURST_NS = 4.5e6
 PAIRS = 30
 TIMEOUT = 30.0
+COPY = "round-"
 
 
 class Gone(Exception):
@@ -29,16 +32,34 @@ class Gone(Exception):
 def copied(program):
     """A copy of the program beside it. All processes of a file share the memory that the kernel keeps it in, and
     with it whatever luck that memory brings: a build may differ from its twin by a third for minutes."""
-    fd, path = tempfile.mkstemp(prefix="round-", dir=os.path.dirname(program))
+    fd, path = tempfile.mkstemp(prefix=COPY, dir=os.path.dirname(program))
     os.close(fd)
     shutil.copy(program, path)
     return path
 
 
-class Served:
-    """A process of one row that does operations on demand, from a file of its own."""
+def sweep(*programs):
+    """Removes what is left of copies: by a comparison that was interrupted, now or once."""
+    for program in programs:
+        for path in glob.glob(os.path.join(glob.escape(os.path.dirname(program)), COPY + "*")):
+            os.unlink(path)
 
-    def __init__(self, program, row, env, padding, slower=1.0):
+
+def ended(status):
+    """How a process ended, in words."""
+    if status >= 0:
+        return "ended with status %d" % status
+    try:
+        return "died of %s" % signal.Signals(-status).name
+    except ValueError:
+        return "died of signal %d" % -status
+
+
+class Served:
+    """A process of one row that does operations on demand, from a file of its own. side: whose it is, for people."""
+
+    def __init__(self, program, row, env, padding, slower=1.0, side="its"):
+        self.side = side
         self.file = copied(program)
         command = [self.file, "--bench_serve", "--bench_row=" + row]
         if slower != 1.0:
@@ -64,10 +85,10 @@ class Served:
                 continue
             left = end - time.monotonic()
             if left <= 0 or not select.select([fd], [], [], left)[0]:
-                raise Gone("no answer within %g s" % TIMEOUT)
+                raise Gone("%s process gave no answer within %g s" % (self.side, TIMEOUT))
             more = os.read(fd, 65536)
             if not more:
-                raise Gone("it ended with status %s" % self.process.wait())
+                raise Gone("%s process %s" % (self.side, ended(self.process.wait())))
             self.rest += more
 
     def wait_ready(self):
@@ -128,7 +149,7 @@ def one_round(row, base, head, env, rng, sizes, pairs=PAIRS, slower=1.0):
     try:
         for side in rng.sample(["base", "head"], 2):
             program, factor = (base, 1.0) if side == "base" else (head, slower)
-            sides[side] = Served(program, row, env, rng.randrange(4096), factor)
+            sides[side] = Served(program, row, env, rng.randrange(4096), factor, "the %s's" % side)
         for side in sides.values():
             side.wait_ready()
         if row not in sizes:

@@ -221,6 +221,43 @@ static void recording(bench *b)
 }
 BENCH_NAMED(recording, "lat/record", .run = recording, .min_time = 0.05)
 
+/* ---- The same work with one thing more, which counts must show --------------------------------- */
+
+static void one_syscall(void)
+{
+	(void)getppid();
+}
+
+static void one_allocation(void)
+{
+	void *p = malloc(32);
+
+	BENCH_USE(p);
+	free(p);
+}
+
+static void two_instructions(void)
+{
+	__asm__ volatile("nop\n\tnop");
+}
+
+#define MORE(name, what)                                                                           \
+	static void more_##name(bench *b)                                                          \
+	{                                                                                          \
+		uint64_t n;                                                                        \
+                                                                                                   \
+		while ((n = bench_next(b)))                                                        \
+			for (uint64_t i = 0; i < n; i++) {                                         \
+				BENCH_USE(i);                                                      \
+				what;                                                              \
+			}                                                                          \
+	}                                                                                          \
+	BENCH_NAMED(more_##name, "more/" #name, .run = more_##name, .min_time = 0.01)
+MORE(nothing, (void)0)
+MORE(syscall, one_syscall())
+MORE(allocation, one_allocation())
+MORE(instructions, two_instructions())
+
 /* ---- Ends that are not well ------------------------------------------------------------------ */
 
 static void skips(bench *b)

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """scripts/bench-check as a user runs it, on a small repository of its own. A cmake that only copies stands for the
 real one, so what a commit's build has to say is what the commit holds: a script around the rows of rows.c."""
+import glob
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
-from common import ROOT, ROWS
+from common import RELEASE, ROOT, ROWS
 from benchlib import pairs  # noqa: E402
 
 CHECK = os.path.join(ROOT, "scripts", "bench-check")
@@ -37,6 +40,7 @@ exec @ROWS@ "$@" @MORE@
 GATE = {"program": "bin/rows", "target": "rows", "rows": {"one": ["time/empty", "time/keeps"], "two": ["time/manual"]}}
 
 
+@unittest.skipUnless(RELEASE, "the scripts are the same in every build")
 class Front(unittest.TestCase):
     def setUp(self):
         self.tmp = tempfile.mkdtemp()
@@ -201,12 +205,113 @@ class Front(unittest.TestCase):
 
     def test_wrong_arguments(self):
         self.two()
-        for words in (("--budget", "soon"), ("--filter", "("), ("--budget", "0")):
+        for words in (("--budget", "soon"), ("--filter", "("), ("--budget", "0"), ("--pairs", "0"), ("--jobs", "x")):
             self.assertEqual(self.check(*words)[0], 2, words)
         self.refuses("no row to compare", "--filter", "no_such_row")
-        self.put("bench/gate.json", "{")
-        self.refuses("gate.json")
         self.assertIn("Exit status", self.check("--help")[1])
+
+    def test_wrong_settings(self):
+        self.two()
+        for text, said in (("{", "gate.json"), ("[]", "it is no object"), (json.dumps(dict(GATE, program=7)), "'program'"),
+                           (json.dumps(dict(GATE, rows={"three": ["time/empty"]})), "there are 'one' and 'two'"),
+                           (json.dumps(dict(GATE, rows={"one": "time/empty"})), "a list of names"),
+                           (json.dumps(dict(GATE, rows={"one": ["a/b"], "two": ["a/b"]})), "a/b twice")):
+            self.put("bench/gate.json", text)
+            self.refuses(said)
+        os.unlink(os.path.join(self.repo, "bench", "gate.json"))
+        self.refuses("gate.json: No such file")
+
+    def test_a_shallow_clone_says_how_to_get_the_rest(self):
+        self.two()
+        whole, self.repo = self.repo, os.path.join(self.tmp, "shallow")
+        subprocess.run(["git", "clone", "-q", "--depth", "1", "file://" + whole, self.repo], env=self.env, check=True)
+        self.refuses("fetch --unshallow", "--base", "HEAD~1")
+        self.refuses("the commit before HEAD is not here; it is a shallow clone")
+
+    def test_git_knows_no_worktree_afterwards(self):
+        self.program(word="broken")
+        self.commit("one")
+        self.program()
+        self.commit("two")
+        for status, words in ((2, ()), (0, ("--base", "HEAD"))):
+            self.assertEqual(self.check("--list", *words)[0], status)
+            self.assertEqual(len(self.git("worktree", "list").splitlines()), 1)
+        # One that was killed in the middle has left everything there is to leave.
+        folder = os.path.join(self.repo, "build", "bench-check", self.git("rev-parse", "HEAD").strip()[:12])
+        shutil.rmtree(os.path.join(folder, "source"))
+        os.unlink(os.path.join(folder, "built.json"))
+        self.git("worktree", "add", "-q", "--detach", os.path.join(folder, "source"), "HEAD~1")
+        copy = os.path.join(folder, "build", "bin", pairs.COPY + "left")
+        shutil.copy(ROWS, copy)
+        self.assertEqual(self.check("--list", "--base", "HEAD")[0], 0)
+        self.assertEqual(len(self.git("worktree", "list").splitlines()), 1)
+        self.assertFalse(os.path.exists(copy))
+
+    def test_results_that_cannot_be_written(self):
+        self.two()
+        self.put("results", "a file where a folder should be")
+        self.refuses("results/raw cannot be written to")
+        # Where it turns out at the end only, what was found is told all the same.
+        os.unlink(os.path.join(self.repo, "results"))
+        folder = os.path.join(self.repo, "results")
+        self.program(more='$(case "$*" in *serve*) %s -rf %s; echo >%s ;; esac)' % (shutil.which("rm"), folder, folder))
+        status, out, err = self.check("--budget", "1", "--filter", "empty", PATH=self.without("valgrind"))
+        self.assertEqual(status, 2, out + err)
+        self.assertIn("INCONCLUSIVE: 0 of 1 rows passed", out)
+        self.assertIn("check.json could not be written: Not a directory", err)
+
+    def test_a_row_that_crashes(self):
+        self.program()
+        self.commit("one")
+        self.program(more='$(case "$*" in *serve*empty*) kill -SEGV $$ ;; esac)')
+        status, out, err = self.check("--budget", "2", "--filter", "empty|keeps", PATH=self.without("valgrind"))
+        self.assertEqual(status, 2, out + err)
+        self.assertIn("not compared: time/empty: the head's process died of SIGSEGV", out)
+        self.assertIn("did not run to their end: time/empty", err)
+        self.assertEqual([r["name"] for r in self.data()["rows"]], ["time/keeps"])
+
+    def test_it_takes_no_longer_than_it_may(self):
+        """T3: all that is measured fits into the budget; a round that would not is not begun."""
+        self.two()
+        began = time.monotonic()
+        self.check("--budget", "4", "--pairs", "30", PATH=self.without("valgrind"))
+        took = time.monotonic() - began
+        self.assertLess(self.data()["seconds"], 4 + 2)
+        self.assertLess(took, 4 + 20)
+        self.assertEqual(len(self.data()["rows"]), 3)
+
+    def started(self):
+        """A comparison that is measuring."""
+        self.two()
+        p = subprocess.Popen([sys.executable, "-B", CHECK, "--project", self.repo, "--filter", "empty"], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, env=dict(self.env, PATH=self.without("valgrind")))
+        end = time.monotonic() + 50
+        while not self.copies() and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertTrue(self.copies())
+        return p
+
+    def copies(self):
+        return glob.glob(os.path.join(self.repo, "build", "**", pairs.COPY + "*"), recursive=True)
+
+    def test_who_ends_it_leaves_nothing_behind(self):
+        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            p = self.started()
+            p.send_signal(number)
+            out = p.communicate(timeout=50)[0]
+            self.assertEqual(p.returncode, status, out)
+            self.assertIn("interrupted; nothing is decided", out)
+            self.assertEqual(self.copies(), [])
+            self.assertEqual(len(self.git("worktree", "list").splitlines()), 1)
+            self.assertFalse(os.path.exists(os.path.join(self.repo, "results", "raw", "check.json")))
+
+    def test_two_at_once(self):
+        p = self.started()
+        try:
+            self.refuses("another comparison is at work")
+        finally:
+            p.terminate()
+            p.communicate(timeout=50)
 
 
 class Turns(unittest.TestCase):
@@ -241,7 +346,7 @@ class Turns(unittest.TestCase):
         self.assertEqual(sum(s["wall_ns"] for s in said), 1234 * 210)
 
     def test_skips_failures_and_deaths_are_told(self):
-        for row, text, skipped in (("end/skip/threads:1", "no luck here", True), ("end/crash", "ended with", False)):
+        for row, text, skipped in (("end/skip/threads:1", "no luck here", True), ("end/crash", "died of SIGABRT", False)):
             with self.assertRaises(pairs.Gone) as caught:
                 self.served(row).wait_ready()
             self.assertIn(text, str(caught.exception))
