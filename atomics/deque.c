@@ -86,6 +86,16 @@ void deque_destroy(struct deque *d)
 
 /* ---- Owner -------------------------------------------------------------------------------------- */
 
+/* Frees the buffers before this one, which is in use, unless a thief may still read them. */
+static void drop_older(struct deque *d, struct deque_buf *buf)
+{
+	compiler_barrier();                   /* D3: the light side, with buf in bottom's place */
+	if (atm_load_acq(&d->thieves) == 0) { /* acq D6 */
+		free_chain(buf->older);
+		buf->older = NULL;
+	}
+}
+
 /* buf, a copy of what matters, takes the place of the buffer in use. */
 static void replace(struct deque *d, struct deque_buf *buf)
 {
@@ -93,13 +103,8 @@ static void replace(struct deque *d, struct deque_buf *buf)
 	atm_store_rel(&d->buf, buf); /* rel D2 */
 	d->slots = buf->slot;
 	d->mask = buf->mask;
-	if (!d->asym)
-		return;
-	compiler_barrier();                   /* D3: the light side, with buf in bottom's place */
-	if (atm_load_acq(&d->thieves) == 0) { /* acq D6 */
-		free_chain(buf->older);
-		buf->older = NULL;
-	}
+	if (d->asym)
+		drop_older(d, buf);
 }
 
 static int grow(struct deque *d, uint64_t t, uint64_t b)
@@ -123,7 +128,11 @@ void deque_trim(struct deque *d)
 	struct deque_buf *old = atm_load_rlx(&d->buf);
 	struct deque_buf *buf;
 
-	if (old->mask < DEQUE_LARGE || t != b || !d->asym) /* full fences would have to keep each */
+	if (!d->asym) /* full fences would have to keep each */
+		return;
+	if (old->older)
+		drop_older(d, old);
+	if (old->mask < DEQUE_LARGE || t != b)
 		return;
 	buf = buf_make(DEQUE_MIN_CAPACITY);
 	if (!buf)

@@ -32,7 +32,7 @@
  * thief that announces itself later finds top == bottom.
  *
  * A replaced buffer is freed at once when no thief is announced (by D3 none can have it), else kept until
- * that is so at a later replacement, or, with full fences, until the deque is destroyed; together
+ * that is so at a later replacement or trim, or, with full fences, until the deque is destroyed; together
  * the kept ones are smaller than the last one.
  */
 #ifndef ATOMICS_DEQUE_H
@@ -69,7 +69,7 @@ struct deque {
 int deque_init(struct deque *d, size_t capacity, bool asym);
 void deque_destroy(struct deque *d);
 
-/* Owner: an empty deque that has grown large goes back to a small buffer. */
+/* Owner: an empty deque that has grown large goes back to a small buffer, and replaced ones are freed. */
 void deque_trim(struct deque *d);
 
 /* Anybody: up to max items from the top, at most half of what is there, rounded up, or all if !half.

@@ -120,7 +120,7 @@ void flush_idle_caches(void)
 {
 	lock(&sched.lock);
 	for (struct p *pp = sched.idle_p; pp; pp = pp->link) {
-		gcache_flush(pp); /* nobody holds it, and nobody can take it now */
+		give_back(pp); /* nobody holds it, and nobody can take it now */
 		atm_store_rlx(&pp->flush, 0);
 	}
 	unlock(&sched.lock);

@@ -15,7 +15,8 @@ enum { EXIT_SKIP = 77, EXIT_FAIL = 99 };
 
 static struct test_case *cases, **cases_end = &cases;
 static uint64_t seed;
-static char *skip_reason; /* shared with the children */
+static char *skip_reason; /* of the case that this process runs */
+enum { REASON_SIZE = 200 };
 
 int (*test_run_coroutine)(void (*body)(void));
 
@@ -82,7 +83,7 @@ void test_skip(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(skip_reason, 200, fmt, args);
+	vsnprintf(skip_reason, REASON_SIZE, fmt, args);
 	va_end(args);
 	_exit(EXIT_SKIP);
 }
@@ -282,26 +283,38 @@ static double time_factor(void)
 	return f > 0 ? f : 1;
 }
 
-/* Runs one case in a child and says in words how it ended; NULL when it passed. */
-static const char *run_forked(struct test_case *t, char *buf, size_t size)
+static double limit_of(const struct test_case *t)
 {
 	double limit = t->seconds * time_factor();
-	pid_t pid;
-	int status;
 
 	if (t->seconds >= 10) /* stress cases last as long as they are told to */
 		limit += test_stress_seconds() > 1 ? (test_stress_seconds() - 1) * 4 : 0;
+	return limit;
+}
+
+/* Runs one case in a child. */
+static void begin(struct test_case *t)
+{
 	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return "fork failed";
-	if (pid == 0) {
+	t->begun = test_now();
+	t->pid = fork();
+	if (t->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm((unsigned)(limit + 0.999));
+		skip_reason = t->skip_reason;
+		alarm((unsigned)(limit_of(t) + 0.999));
 		run_body(t);
 		_exit(0);
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+}
+
+/* Waits for it and says in words how it ended; NULL when it passed. */
+static const char *end(struct test_case *t, char *buf, size_t size)
+{
+	int status;
+
+	if (t->pid < 0)
+		return "fork failed";
+	while (waitpid(t->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return NULL;
@@ -312,11 +325,27 @@ static const char *run_forked(struct test_case *t, char *buf, size_t size)
 	else if (WIFEXITED(status))
 		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
 	else if (WTERMSIG(status) == SIGALRM)
-		snprintf(buf, size, "still running after %.0f s", limit);
+		snprintf(buf, size, "still running after %.0f s", limit_of(t));
 	else
 		snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
 				 strsignal(WTERMSIG(status)));
 	return buf;
+}
+
+/* Room for what a child has to say about being skipped. */
+static bool reasons(void)
+{
+	size_t n = 0;
+	char *at;
+
+	for (struct test_case *t = cases; t; t = t->next)
+		n++;
+	at = mmap(NULL, n * REASON_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		return false;
+	for (struct test_case *t = cases; t; t = t->next, at += REASON_SIZE)
+		t->skip_reason = at;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -334,9 +363,6 @@ int main(int argc, char **argv)
 			return 64;
 		}
 	}
-	skip_reason = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (skip_reason == MAP_FAILED)
-		return 1;
 	seed = s && *s ? strtoull(s, NULL, 0) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
 	for (struct test_case *t = cases; t; t = t->next)
 		planned += wanted(t, argv + 1);
@@ -349,32 +375,38 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: no such case\n", argv[0]);
 		return 64;
 	}
+	if (!reasons())
+		return 1;
 	printf("1..%d\n# WEND_SEED=%llu\n", planned, (unsigned long long)seed);
+	for (struct test_case *t = cases; t; t = t->next)
+		if (t->asleep && wanted(t, argv + 1) && !no_fork)
+			begin(t);
 	for (struct test_case *t = cases; t; t = t->next) {
 		char buf[200];
-		const char *end;
-		double start = test_now();
+		const char *how = NULL;
 
 		if (!wanted(t, argv + 1))
 			continue;
 		n++;
 		if (no_fork) {
+			skip_reason = t->skip_reason;
 			run_body(t);
-			end = NULL;
 		} else {
-			end = run_forked(t, buf, sizeof buf);
+			if (!t->asleep)
+				begin(t);
+			how = end(t, buf, sizeof buf);
 		}
-		if (!end) {
+		if (!how) {
 			printf("ok %d - %s\n", n, t->name);
-		} else if (!strcmp(end, "SKIP")) {
-			printf("ok %d - %s # SKIP %s\n", n, t->name, skip_reason);
+		} else if (!strcmp(how, "SKIP")) {
+			printf("ok %d - %s # SKIP %s\n", n, t->name, t->skip_reason);
 			skipped++;
 		} else {
-			printf("# %s\nnot ok %d - %s\n", end, n, t->name);
+			printf("# %s\nnot ok %d - %s\n", how, n, t->name);
 			failed++;
 		}
-		if (test_now() - start > 2)
-			printf("# took %.1f s\n", test_now() - start);
+		if (!t->asleep && !no_fork && test_now() - t->begun > 2)
+			printf("# took %.1f s\n", test_now() - t->begun);
 	}
 	return failed ? 1 : skipped == n ? EXIT_SKIP : 0;
 }

@@ -49,26 +49,33 @@
 struct test_case {
 	const char *name;
 	void (*body)(void);
-	bool coroutine;
+	bool coroutine, asleep;
 	double seconds; /* time limit */
 	struct test_case *next;
+	/* The runner's: */
+	int pid;
+	char *skip_reason; /* shared with the child */
+	double begun;
 };
 
 void test__register(struct test_case *t);
 
-#define TEST__CASE(id, co, limit)                                                                 \
+#define TEST__CASE(id, limit, ...)                                                                \
 	static void test_##id(void);                                                                  \
 	__attribute__((constructor)) static void test__enter_##id(void)                               \
 	{                                                                                             \
-		static struct test_case t = {#id, test_##id, co, limit, NULL};                            \
+		static struct test_case t = {                                                             \
+			.name = #id, .body = test_##id, .seconds = limit, __VA_ARGS__};                       \
 		test__register(&t);                                                                       \
 	}                                                                                             \
 	static void test_##id(void)
 
-#define TEST(id) TEST__CASE(id, false, 10)
-#define TEST_LIMIT(id, seconds) TEST__CASE(id, false, seconds)
-#define CO_TEST(id) TEST__CASE(id, true, 10)
-#define CO_TEST_LIMIT(id, seconds) TEST__CASE(id, true, seconds)
+#define TEST(id) TEST__CASE(id, 10)
+#define TEST_LIMIT(id, limit) TEST__CASE(id, limit)
+#define CO_TEST(id) TEST__CASE(id, 10, .coroutine = true)
+#define CO_TEST_LIMIT(id, limit) TEST__CASE(id, limit, .coroutine = true)
+/* Waits for seconds and needs the CPU for none: runs beside the others, from the program's start on. */
+#define TEST_ASLEEP(id, limit) TEST__CASE(id, limit, .asleep = true)
 
 /* Runs body as the main coroutine; in programs that link the runtime. */
 extern int (*test_run_coroutine)(void (*body)(void));

@@ -183,6 +183,23 @@ MODEL_TEST(an_emptied_buffer_is_trimmed, .cover = 3)
 	finish();
 }
 
+/* What was kept for a thief goes at a later trim, and the next thief reads what came after it. */
+MODEL_TEST(a_kept_buffer_is_dropped_by_a_later_trim, .cover = 3)
+{
+	begin(true);
+	push();
+	push();
+	push();
+	model_go(thief_one, NULL);
+	while (pop())
+		;
+	deque_trim(&d);
+	deque_trim(&d);
+	push();
+	deque_trim(&d);
+	finish();
+}
+
 /* A slot's second item: whoever sees it counted in bottom sees it in the slot. */
 static void thief_many(void *arg)
 {

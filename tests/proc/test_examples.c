@@ -217,7 +217,7 @@ TEST_LIMIT(containers_gives_up, 60)
 {
 	double start = test_now();
 
-	if (TEST_SANITIZED)
+	if (!WEND_TEST_FIRST)
 		test_skip("once is enough");
 
 	struct child c = run(EXAMPLE("containers"), "plain", "WEND_MAXPROCS=1");
@@ -436,7 +436,7 @@ static int pipe_to_children(void)
 	return ends[1];
 }
 
-TEST_LIMIT(countdown_finishes, 60)
+TEST_ASLEEP(countdown_finishes, 60)
 {
 	double start;
 
@@ -475,7 +475,7 @@ TEST_LIMIT(countdown_is_aborted, 60)
 	}
 }
 
-TEST_LIMIT(countdown_is_aborted_on_the_way, 60)
+TEST_ASLEEP(countdown_is_aborted_on_the_way, 60)
 {
 	int writer = pipe_to_children();
 	pid_t presser = fork();
@@ -494,7 +494,7 @@ TEST_LIMIT(countdown_is_aborted_on_the_way, 60)
 	child_free(&c);
 }
 
-TEST_LIMIT(deadlock_saved, 60)
+TEST_ASLEEP(deadlock_saved, 60)
 {
 	for (int i = 0; i < 9; i++) {
 		const char *argv[] = {EXAMPLE("deadlock"), "saved", "0.1", NULL};
@@ -510,7 +510,7 @@ TEST_LIMIT(deadlock_saved, 60)
 	}
 }
 
-TEST_LIMIT(deadlock_dead, 60)
+TEST_ASLEEP(deadlock_dead, 60)
 {
 	for (int i = 0; i < 3; i++) {
 		const char *argv[] = {EXAMPLE("deadlock"), "dead", "0.1", NULL};
@@ -527,7 +527,7 @@ TEST_LIMIT(deadlock_dead, 60)
 }
 
 /* In a second and a bit 120 jobs of 100 ms are done, ten at a time, and one line is printed on the way. */
-TEST_LIMIT(limiter, 60)
+TEST_ASLEEP(limiter, 60)
 {
 	for (int i = 0; i < 3; i++) {
 		struct child c = run(EXAMPLE("limiter"), "120", procs[i]);
@@ -545,7 +545,7 @@ TEST_LIMIT(limiter, 60)
 	}
 }
 
-TEST_LIMIT(limiter_with_fewer_jobs_than_places, 60)
+TEST_ASLEEP(limiter_with_fewer_jobs_than_places, 60)
 {
 	struct child c = run(EXAMPLE("limiter"), "3", NULL);
 

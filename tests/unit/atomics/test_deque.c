@@ -182,6 +182,33 @@ TEST(nothing_happens_where_32_bit_indices_would_wrap)
 	}
 }
 
+/* A thief on the way keeps the large buffers only until a trim finds it gone. */
+TEST(a_thief_keeps_replaced_buffers_for_a_while)
+{
+	struct deque d;
+	void *x;
+
+	wend__asym_probe();
+	CHECK_EQ(deque_init(&d, 0, true), 0);
+	if (!d.asym)
+		test_skip("no membarrier");
+	for (uintptr_t i = 0; i < 2 * DEQUE_LARGE; i++)
+		CHECK_EQ(deque_push(&d, ITEM(i)), 0);
+	while (deque_pop(&d, &x))
+		;
+	atm_add_sc(&d.thieves, 1);
+	deque_trim(&d);
+	CHECK_EQ(d.mask + 1, DEQUE_MIN_CAPACITY);
+	struct deque_buf *buf = atm_load_acq(&d.buf);
+	CHECK(buf->older && buf->older->mask + 1 >= 2 * DEQUE_LARGE);
+	deque_trim(&d);
+	CHECK(buf->older);
+	atm_add_sc(&d.thieves, (uint32_t)-1);
+	deque_trim(&d);
+	CHECK(atm_load_acq(&d.buf) == buf && !buf->older);
+	deque_destroy(&d);
+}
+
 TEST(starts_with_the_capacity_asked_for)
 {
 	wend_deque *d = wend_deque_make(1000, WEND_DEQUE_AUTO);
