@@ -178,17 +178,10 @@ static void wait_for_p(struct m *mp)
 
 			atm_store_rlx(&mp->watching, 0);
 			stop_watch();
-			sched_heavy(); /* who relied on the watch (I3) is seen now */
-			if (up || atm_load_rlx(&mp->woken)) { /* rlx: as in called */
-				if (work_unwatched())
-					wake_one();
-				else
-					timers_unwatched();
-				if (up)
-					return;
-				continue;
-			}
-			if (anybody_busy() || timers_earliest(NULL) != NEVER)
+			if (up)
+				return; /* to search: found_work will see who relied on the watch */
+			sched_heavy(); /* who relied on it (I3) is seen from here on: by m_sleep, or by the next to watch */
+			if (atm_load_rlx(&mp->woken) || anybody_busy() || timers_earliest(NULL) != NEVER) /* rlx: as in called */
 				continue;
 		}
 		uint32_t value = ec_value(&mp->ec);
@@ -233,6 +226,14 @@ void m_sleep(struct m *mp)
 	atm_store_rel(&mp->in_rt, 0);
 	wait_for_p(mp);
 	border_refresh(mp);
+	/* Lone work and timers were left to the watcher that this M was or was about to be. Now that it has been given a P for
+	 * something bound, say, somebody else must watch. */
+	if (mp->p && !mp->spinning) {
+		if (work_unwatched())
+			wake_one();
+		else
+			timers_unwatched();
+	}
 }
 
 /* ---- The loop's question ------------------------------------------------------------------------ */
@@ -272,14 +273,6 @@ static void go_idle(struct m *mp)
 		wake_p(pp);
 	hand_over_timers(pp);
 	m_sleep(mp);
-	/* Lone work and timers were left to the watcher that this M was about to be. If it was given a P before it came to
-	 * that, for something bound, say, somebody else must watch. */
-	if (mp->p && !mp->spinning) {
-		if (work_unwatched())
-			wake_one();
-		else
-			timers_unwatched();
-	}
 }
 
 struct g *find_work(struct m *mp)

@@ -86,7 +86,6 @@ CHECKS = [
 	("sched/search.c", "if (work_unwatched() || runq_len(mp->p) > 0)", "if (false)", "I2: wakes nobody after a find"),
 	("sched/search.c", "		else\n			timers_unwatched();\n", "", "T3: who searched and finds work leaves timers to nobody"),
 	("sched/idle.c", "if (!timers || timers_earliest(NULL) >= until)", "if (true)", "T3: the watcher's nap without a second look"),
-	("sched/idle.c", "				else\n					timers_unwatched();\n", "", "T3: a watcher that leaves leaves timers to nobody"),
 	("sched/idle.c", "	hand_over_timers(pp);\n	m_sleep(mp);", "	m_sleep(mp);", "T3: who goes idle hands nothing over"),
 	("sched/wake.c", "	else\n		wake_one();\n}\n\n/* T3", "}\n\n/* T3", "T3: no thread for timers"),
 	("sched/timer.c", "if (likely(!atm_load_rlx(&pp->retire))) {", "if (true) {", "a timer is set on a P that must go"),

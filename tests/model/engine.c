@@ -669,6 +669,14 @@ void model_await(const struct model_event *e, unsigned count)
 	TRACE_OP(t, OP_AWAIT, NULL, e, e->count, 0, 0, t->pc);
 }
 
+void model_settle(void)
+{
+	if (!model.running || model.memory != MODEL_TSO)
+		return;
+	model_point(OP_FENCE, NULL, __builtin_return_address(0));
+	tso_drain_all(model.cur);
+}
+
 /* ---- For tests -------------------------------------------------------------------------------------- */
 
 unsigned model_choose(unsigned n)

@@ -231,7 +231,7 @@ struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void
 			model_fail(__FILE__, __LINE__, "g_ready of one whose commit said that it does not wait");
 		c->parked = false;
 		c->parks--;
-		atm_fence_sc(); /* as below */
+		model_settle(); /* as below */
 		return mp;
 	}
 	if (mp && (flags & THREADS_BORDER))
@@ -245,8 +245,7 @@ struct m *g_park(struct m *mp, struct g *gp, enum wait_reason reason, const void
 		take_p(mp);
 	if (mp && (flags & THREADS_BORDER))
 		border_refresh(mp);
-	/* What commit has stored on our stack arrives: frames to come use the place by plain accesses, which are never late. */
-	atm_fence_sc();
+	model_settle(); /* what commit has stored on our stack, where frames to come will lie */
 	return mp;
 }
 

@@ -150,6 +150,10 @@ void model_on_alloc(void (*fn)(void *at, size_t size));
 /* What getenv(name) says inside; the text is not copied. One name. */
 void model_setenv(const char *name, const char *text);
 
+/* What the calling thread has stored arrives before it goes on. Orders nothing: no fence, and nothing at all in weak memory. For
+ * an environment whose plain accesses come where atomic ones were: plain ones are never late. */
+void model_settle(void);
+
 /* The membarrier build or the one with full fences; true by default, set at the beginning of a body. */
 void model_asym(bool on);
 

@@ -272,6 +272,27 @@ MODEL_TEST(a_wait_group_is_waited_for_to_the_end_or_the_deadline, .cover = 3, .w
 	model_cover(rc == 0);
 }
 
+static void make_and_be_done(void *arg)
+{
+	c[0] = wend_chan_make(8, 1);
+	wend_waitgroup_done(&wg);
+}
+
+/* Not only words, which the claims order, but plain memory, too. No clock: the time never comes. */
+MODEL_TEST(who_waits_for_a_wait_group_in_time_has_what_was_made)
+{
+	uint64_t v = 1;
+
+	threads_begin(2, 0);
+	wg = (wend_waitgroup)WEND_ZERO;
+	wend_waitgroup_add(&wg, 1);
+	co_go(make_and_be_done, NULL);
+	MODEL_CHECK_EQ(wend_waitgroup_wait_dl(&wg, soon()), 0);
+	MODEL_CHECK(wend_chan_try_send(c[0], &v));
+	threads_join();
+	wend_chan_release(c[0]);
+}
+
 /* ---- Mutex, reader-writer mutex ----------------------------------------------------------------- */
 
 static wend_rwmutex rw;

@@ -225,14 +225,14 @@ MODEL_TEST(a_writer_whose_chain_moves, .leaks = true, .weight = 0.4)
 	end();
 }
 
-/* Its bucket has moved, the table has not been replaced yet. */
+/* Its bucket has moved, the table has not been replaced yet. The slot still has the key, with another value. */
 MODEL_TEST(one_key_in_the_next_table, .leaks = true, .weight = 0.4)
 {
 	begin_chained(0, NULL);
 	act(DELETE, 0, 0);
 	MODEL_CHECK(atm_load_rlx(&table()->bucket[1].meta) & MAP_MOVED);
 	MODEL_CHECK(atm_load_acq(&table()->next));
-	co_go(store_and_delete, NULL);
+	co_go(swap_and_delete, NULL);
 	load_twice(NULL);
 	end();
 }

@@ -130,7 +130,7 @@ static void store_and_delete(void *unused)
 MODEL_TEST(a_string_in_a_chain, .leaks = true, .weight = 0.4)
 {
 	begin_with(2, 0, &strings);
-	fill_bucket(4); /* there is room in the second line */
+	fill_bucket(3 + (int)model_choose(2)); /* it will need a line, or finds room in one */
 	co_go(store_and_delete, NULL);
 	load_twice(NULL);
 	end();
@@ -385,6 +385,19 @@ MODEL_TEST(a_barrier_after_free_waits_for_all, .leaks = true, .weight = 0.4)
 	foreign_go(free_and_wait, NULL);
 	threads_join();
 	reclaim_end();
+}
+
+/* What is on its way is destroyed by one, what free has left behind it by the other. */
+MODEL_TEST(the_core_stays_for_what_refers_to_it, .leaks = true, .weight = 0.2)
+{
+	begin_owner(2, &owner);
+	MODEL_CHECK(wend_map_delete(&m, watched));
+	co_go(run_what_is_ripe, NULL);
+	wend_map_free(&m);
+	run_what_is_ripe(NULL);
+	threads_join();
+	reclaim_end();
+	MODEL_CHECK_EQ(destroyed[0], 1);
 }
 
 /* ---- Memory runs out --------------------------------------------------------------------------------- */
