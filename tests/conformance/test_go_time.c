@@ -69,8 +69,8 @@ CO_TEST(sleeping_for_nothing_while_procs_change_does_not_hang)
 {
 	for (int i = 0; i < 300; i++) {
 		wend_maxprocs(1 + i % 4);
-		go(done, NULL);
 		wend_waitgroup_add(&wg, 1);
+		go(done, NULL);
 		wend_sleep(i % 3 - 1);
 		wend_waitgroup_wait(&wg);
 	}
