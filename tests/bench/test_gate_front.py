@@ -13,7 +13,10 @@ import time
 import unittest
 
 from common import RELEASE, ROOT, ROWS
-from benchlib import pairs  # noqa: E402
+from benchlib import debian, pairs, store  # noqa: E402
+
+debian.need("jsonschema")
+FAULTS = store.validator(os.path.join(ROOT, "results"))
 
 CHECK = os.path.join(ROOT, "scripts", "bench-check")
 CMAKE = """#!/bin/sh
@@ -83,8 +86,11 @@ class Front(unittest.TestCase):
         return p.returncode, p.stdout, p.stderr
 
     def data(self):
+        """check.json, as its schema wants it."""
         with open(os.path.join(self.repo, "results", "raw", "check.json"), encoding="utf-8") as f:
-            return json.load(f)
+            d = json.load(f)
+        self.assertEqual(FAULTS(d), [])
+        return d
 
     def two(self, **head):
         """A base that is plain, and a head."""

@@ -4,6 +4,7 @@ and colour scheme. The browser's part is skipped where there is no Chromium; WEN
 its pictures."""
 import copy
 import html.parser
+import importlib.util
 import json
 import os
 import re
@@ -43,22 +44,25 @@ def row(name, verdict, measures, flags=(), accepted=None):
 # As scripts/bench-check writes it (docs/regression-ci.md).
 CHECK = {
     "schema": "wend-check-1", "verdict": "FAIL", "exit": 1,
-    "base": {"rev": "main", "sha": "0123456789abcdef", "subject": "Before", "dirty": False},
-    "head": {"rev": "HEAD", "sha": "fedcba9876543210", "subject": "After", "dirty": True},
-    "machine": {"fingerprint": "00000000"}, "build": {}, "refused": [], "notes": ["a note <of> it"],
+    "seconds": 100.0, "budget": 300.0, "filter": "",
+    "base": {"rev": "main", "sha": "0123456789abcdef" + 24 * "0", "subject": "Before", "dirty": False},
+    "head": {"rev": "HEAD", "sha": "fedcba9876543210" + 24 * "0", "subject": "After", "dirty": True},
+    "machine": {"fingerprint": REC["fingerprint"], "hard": REC["hard"], "soft": REC["soft"]}, "build": {},
+    "refused": [], "notes": ["a note <of> it"],
     "new_rows": ["new/row"], "removed_rows": ["old/row"], "skipped": [], "accepts": [],
     "rows": [row("yield/2", "FAIL", [measure("cpu", 10, 10.6, 0.06, [0.05, 0.07], "FAIL"),
-                                     measure("wakes", 0, 1, 1, None, "FAIL", 0.25, "")]),
+                                     measure("wakes", 0, 1, 1, None, "FAIL", 0.25, "per operation")]),
              row("chan/hop", "INCONCLUSIVE", [measure("cpu", 40, 41, 0.025, [-0.01, 0.05], "INCONCLUSIVE")]),
              row("mutex/alone", "PASS", [measure("cpu", 5, 4.5, -0.1, [-0.12, -0.08])], ["faster"]),
              row("spawn/join_one", "PASS", [measure("cpu", 50, 50.1, 0.002, [-0.01, 0.01])]),
              row("map/hit/1000", "FAIL", [measure("cpu", 7, 7.7, 0.1, [0.09, 0.11], "FAIL")], (),
-                 [{"text": "map/hit/1000 +12% longer keys", "reason": "longer keys"}]),
-             row("counts/only", "PASS", [measure("instructions", 40, 40, 0, None, "PASS", 0.4, "")])]}
+                 [{"commit": "c" * 40, "row": "map/hit/1000", "amount": 12.0, "metric": None, "reason": "longer keys",
+                       "text": "map/hit/1000 +12% longer keys", "used": True}]),
+             row("counts/only", "PASS", [measure("instructions", 40, 40, 0, None, "PASS", 0.4, "per operation")])]}
 FACTS = {key: REC[key] for key in ("hard", "soft", "build")}
 AA = {"schema": "wend-calibration-1", "kind": "aa", "fingerprint": REC["fingerprint"], "machine": FACTS, "blocks": [],
       "summary": [{"class": "one", "blocks": 40, "rows": 20, "alarms": 1, "confirmed": 0, "undecided": 3,
-                   "rate_at_most": 0.072}]}
+                   "rate_at_most": 0.072, "spread": {"cpu": 0.025, "wall": 0.13}}]}
 POWER = {"schema": "wend-calibration-1", "kind": "power", "fingerprint": REC["fingerprint"], "machine": FACTS,
          "trials": [], "summary": [{"row": "yield/2", "injected": "+5%", "metric": "cpu", "trials": 20, "found": 20,
                                     "passed": 0, "change": 0.049, "rate_at_least": 0.86}]}
@@ -179,6 +183,14 @@ class Page(unittest.TestCase):
         text = gate_view.calibration(whole())
         for part in ("40", "7.2 %", "20 of 20", "86 %", "yield/2, +5%", "+4.9 %"):
             self.assertIn(part, text)
+
+
+class Samples(unittest.TestCase):
+    @unittest.skipUnless(importlib.util.find_spec("jsonschema"), "python3-jsonschema is not installed")
+    def test_what_these_tests_draw_is_what_the_scripts_write(self):
+        faults = store.validator(os.path.join(ROOT, "results"))
+        for obj in (REC, CHECK, AA, POWER):
+            self.assertEqual(faults(obj), [], obj["schema"])
 
 
 class Parts(unittest.TestCase):

@@ -249,7 +249,8 @@ class Checking(Folder):
                              (lambda o: o.pop("commit"), "'commit' is a required property"),
                              (lambda o: o["rows"][0].update(ns=["fast"]), "rows/0/ns/0: 'fast'"),
                              (lambda o: o["rows"][0].update(speed=1), "'speed' was unexpected"),
-                             (lambda o: o.update(interrupted=True), "False was expected")):
+                             (lambda o: o.update(interrupted=True), "False was expected"),
+                             (lambda o: o["hard"].update(topology=None), "hard/topology: None")):
             good = store.read(self.run_file)
             self.rewrite(change)
             self.found(text)
@@ -268,7 +269,7 @@ class Checking(Folder):
         """A calibration of the same machine, put into its folder."""
         machine = store.read(os.path.join(self.folder, "machine.json"))
         block = {"when": "2026-01-02T03:04:05+00:00", "commit": "abc", "class": "one", "row": "yield/2",
-                 "verdict": "PASS"}
+                 "changes": {"cpu": 0.01}, "verdict": "PASS", "alarm": [], "confirmed": []}
         obj = {"schema": "wend-calibration-1", "kind": "aa", "fingerprint": self.fp,
                "machine": {k: machine[k] for k in ("hard", "soft", "build")}, "summary": [], "blocks": [block]}
         obj.update(changes)
@@ -285,6 +286,12 @@ class Checking(Folder):
         self.found("is of 00000000")
         self.calibration(blocks=[{"row": "yield/2"}])
         self.found("'when' is a required property")
+        self.calibration(summary=[{"class": "one", "blocks": 0}])
+        self.found("'rate_at_most' is a required property")
+        self.calibration(trials=[])
+        self.found("False schema does not allow []")
+        self.calibration(block={})
+        self.found("'block' was unexpected")
 
     def test_a_machine_with_a_calibration_alone(self):
         self.calibration()
