@@ -150,9 +150,8 @@ LADDER = [
         Rung("next beside a block, p50", "blocking/next_runs", None,
              [("Go", "go/blocking_next_runs"), ("pinned", "blocking/next_runs_pinned")], "lat.p50"),
         Rung("blocking call, no wait", "blocking/alone", None, [("pinned", "blocking/alone_pinned")]),
-        Rung("compute beside a blocker", "blocking/compute_beside", None,
-             [("without it", "blocking/compute_alone"), ("Go", "go/blocking_compute_beside"),
-              ("Go without it", "go/blocking_compute_alone")]),
+        Rung("lost beside a blocker", "blocking/compute_beside", None, [("Go", "go/blocking_compute_beside")],
+             "counters.lost_percent", "%"),
     ]),
     ("Channels, per value or hop", [
         Rung("unbuffered, per hop", "chan/hop", "thread/handover_same_core",

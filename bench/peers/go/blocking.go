@@ -4,6 +4,7 @@ package main
 
 import (
 	"runtime"
+	"sort"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -43,11 +44,10 @@ func blockingNext(r *result, n int) time.Duration {
 
 var computed uint64
 
-// compute gives way every 20 us or so.
-func compute(n int) time.Duration {
-	start := time.Now()
-	x := uint64(n) | 1
-	for ; n > 0; n-- {
+// compute gives way every 30 us or so.
+func compute() {
+	x := uint64(1)
+	for n := 0; n < 500; n++ {
 		for i := 0; i < 20000; i++ {
 			x ^= x << 13
 			x ^= x >> 7
@@ -56,32 +56,63 @@ func compute(n int) time.Duration {
 		runtime.Gosched()
 	}
 	computed = x
-	return time.Since(start)
 }
 
-func computeAlone(_ *result, n int) time.Duration {
-	return compute(n)
+func quickest(ns []int64) float64 {
+	sort.Slice(ns, func(i, k int) bool { return ns[i] < ns[k] })
+	sum := int64(0)
+	for _, t := range ns[:(len(ns)+7)/8] {
+		sum += t
+	}
+	return float64(sum)
 }
 
-// computeBeside: the same while another one blocks for 10 ms over and over.
-func computeBeside(_ *result, n int) time.Duration {
-	var enough int32
-	over := make(chan bool)
+// computeBeside: stretches without and with another goroutine that blocks for 10 ms over and over; how much longer the
+// quickest eighth of the latter take.
+func computeBeside(r *result, n int) time.Duration {
+	var goOn int32
+	begin, rests := make(chan bool), make(chan bool)
 	go func() {
-		for atomic.LoadInt32(&enough) == 0 {
-			t := syscall.Timespec{Nsec: 10000000}
-			syscall.Nanosleep(&t, nil)
+		for range begin {
+			for atomic.LoadInt32(&goOn) != 0 {
+				t := syscall.Timespec{Nsec: 10000000}
+				syscall.Nanosleep(&t, nil)
+			}
+			rests <- true
 		}
-		close(over)
 	}()
-	runtime.Gosched()
-	d := compute(n)
-	atomic.StoreInt32(&enough, 1)
-	<-over
-	return d
+	stretch := func(beside bool) int64 {
+		if beside {
+			atomic.StoreInt32(&goOn, 1)
+			begin <- true
+			runtime.Gosched()
+		}
+		start := time.Now()
+		compute()
+		d := time.Since(start)
+		if beside {
+			atomic.StoreInt32(&goOn, 0)
+			<-rests
+		}
+		return int64(d)
+	}
+	alone, beside := make([]int64, n), make([]int64, n)
+	start := time.Now()
+	for i := range alone {
+		if i%2 == 0 {
+			alone[i] = stretch(false)
+			beside[i] = stretch(true)
+		} else {
+			beside[i] = stretch(true)
+			alone[i] = stretch(false)
+		}
+	}
+	all := time.Since(start)
+	close(begin)
+	r.Extra["lost_percent"] = 100*quickest(beside)/quickest(alone) - 100
+	return all
 }
 
 func blockingRows() []row {
-	return []row{{"go/blocking_next_runs", 1, blockingNext, 0}, {"go/blocking_compute_alone", 1, computeAlone, 0},
-		{"go/blocking_compute_beside", 1, computeBeside, 0}}
+	return []row{{"go/blocking_next_runs", 1, blockingNext, 0}, {"go/blocking_compute_beside", 1, computeBeside, 32}}
 }
