@@ -123,6 +123,11 @@ void wend_cond_wait_locker(wend_cond *c, wend_locker l)
 	wait_with(c, l.lock, l.unlock, l.obj, NULL);
 }
 
+int wend_cond_wait_locker_dl(wend_cond *c, wend_locker l, int64_t deadline)
+{
+	return wait_with(c, l.lock, l.unlock, l.obj, &(struct until){.deadline = deadline}) ? 0 : -ETIMEDOUT;
+}
+
 /* ---- Waking -------------------------------------------------------------------------------------- */
 
 /* The same with a deadline. False: it has passed, and the waiter, which waits for this, is none any more. */

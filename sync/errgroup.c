@@ -88,6 +88,13 @@ int wend_errgroup_go(wend_errgroup *g, int (*fn)(void *), void *arg)
 	return start(g, fn, arg);
 }
 
+int wend_errgroup_go_ctx(wend_errgroup *g, int (*fn)(void *), void *arg, wend_ctx *ctx)
+{
+	int err = g->wend__limited ? wend_sem_acquire_ctx(&g->wend__room, 1, ctx) : wend_ctx_err(ctx);
+
+	return err ? err : start(g, fn, arg);
+}
+
 int wend_errgroup_try_go(wend_errgroup *g, int (*fn)(void *), void *arg)
 {
 	if (g->wend__limited && !wend_sem_try_acquire(&g->wend__room, 1))
@@ -110,13 +117,30 @@ static void end_context(wend_errgroup *g, int err)
 	wend_mutex_unlock(&g->wend__ending);
 }
 
-int wend_errgroup_wait(wend_errgroup *g)
+/* All are over. */
+static int end(wend_errgroup *g)
 {
-	int err;
+	int err = (int)atm_load_rlx(&g->wend__err); /* rlx: the wait group orders it */
 
-	wend_waitgroup_wait(&g->wend__running);
-	err = (int)atm_load_rlx(&g->wend__err); /* rlx: the wait group orders it */
 	if (atm_load_acq(&g->wend__ctx)) /* acq E1 */
 		end_context(g, err);
 	return err;
+}
+
+int wend_errgroup_wait(wend_errgroup *g)
+{
+	wend_waitgroup_wait(&g->wend__running);
+	return end(g);
+}
+
+int wend_errgroup_wait_dl(wend_errgroup *g, int64_t deadline, int *err)
+{
+	int late = wend_waitgroup_wait_dl(&g->wend__running, deadline), first;
+
+	if (late)
+		return late;
+	first = end(g);
+	if (err)
+		*err = first;
+	return 0;
 }

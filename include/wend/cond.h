@@ -54,8 +54,9 @@ WEND_API void wend_cond_wait(wend_cond *c, wend_mutex *m);
  * signal is lost with a waiter that gives up. */
 WEND_API WEND_NODISCARD int wend_cond_wait_dl(wend_cond *c, wend_mutex *m, int64_t deadline);
 
-/* wend_cond_wait with any lock. l is read before the call blocks. */
+/* Both with any lock. l is read before the call blocks. */
 WEND_API void wend_cond_wait_locker(wend_cond *c, wend_locker l);
+WEND_API WEND_NODISCARD int wend_cond_wait_locker_dl(wend_cond *c, wend_locker l, int64_t deadline);
 
 /* Wakes the one that has waited longest, if there is any. The caller may hold the lock, but need not. Never blocks;
  * O(1); with nobody waiting, a load. */

@@ -21,7 +21,7 @@
  * makes a context also cancels it. Then it leaves its parent at once; one that is released for the last time leaves, too.
  *
  * Calls that block have a form that a context ends: wend_chan_send_ctx, wend_chan_recv_ctx, wend_sem_acquire_ctx,
- * wend_sleep_ctx. They return what err says, without having done anything, when it is cancelled before or while they wait; in a
+ * wend_sleep_ctx, wend_errgroup_go_ctx; or one that a deadline ends (..._dl). The former return what err says, without having done anything, when it is cancelled before or while they wait; in a
  * select, receive from done.
  *
  * All functions may be called from coroutines and from foreign threads, several at a time; none blocks. What happened

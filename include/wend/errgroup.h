@@ -50,12 +50,20 @@ WEND_API void wend_errgroup_set_limit(wend_errgroup *g, int n);
  * is not called then, arg still the caller's, and the group as before. */
 WEND_API WEND_NODISCARD int wend_errgroup_go(wend_errgroup *g, int (*fn)(void *), void *arg);
 
+/* The same, but waits for room only until ctx (the group's own, for instance) is cancelled: then, also when it is before,
+ * -ECANCELED or -ETIMEDOUT, and fn is not called. */
+WEND_API WEND_NODISCARD int wend_errgroup_go_ctx(wend_errgroup *g, int (*fn)(void *), void *arg, wend_ctx *ctx);
+
 /* The same without blocking: -EBUSY when the limit is reached. */
 WEND_API WEND_NODISCARD int wend_errgroup_try_go(wend_errgroup *g, int (*fn)(void *), void *arg);
 
 /* Blocks until all functions have returned, cancels the context, and returns the first error, or 0. Several may wait: the context
  * is cancelled when any of them returns. */
 WEND_API int wend_errgroup_wait(wend_errgroup *g);
+
+/* The same, but no longer than to the deadline, in nanoseconds of CLOCK_MONOTONIC (wend_deadline, wend/time.h): 0 and *err (may
+ * be NULL) is the first error or 0, or -ETIMEDOUT, and the functions go on, with their context. */
+WEND_API WEND_NODISCARD int wend_errgroup_wait_dl(wend_errgroup *g, int64_t deadline, int *err);
 
 WEND__END
 #endif

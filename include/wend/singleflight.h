@@ -45,6 +45,7 @@ typedef struct wend_singleflight_result {
 /* Calls fn(arg, value), or waits for the call with this key that is under way. Returns fn's result; *value is what fn has
  * set it to, NULL if it has not; *shared (either may be NULL): did more than one caller get it? -ENOMEM without calling fn
  * when memory is exhausted. The key is copied.
+ * Who does not want to wait for longer than so long takes do_chan, and a receive with a deadline or a context.
  * When fn panics, so does everybody who waits for it, with the same text; when it leaves by wend_goexit, all of them do,
  * but for foreign threads, for which that is a fatal error. */
 WEND_API int wend_singleflight_do(wend_singleflight *g, const char *key, wend_singleflight_fn *fn, void *arg, void **value,

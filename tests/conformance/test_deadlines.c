@@ -274,6 +274,34 @@ CO_TEST(a_condition_times_out_with_the_mutex_held)
 	all_over();
 }
 
+static void fill_exclusively(void *rw)
+{
+	wend_rwmutex_lock(rw); /* when the reader waits */
+	filled = true;
+	wend_cond_signal(&cond);
+	wend_rwmutex_unlock(rw);
+	wend_waitgroup_done(&over);
+}
+
+CO_TEST(a_condition_with_any_lock_times_out_with_the_lock_held)
+{
+	wend_rwmutex rw = WEND_ZERO;
+	const wend_locker readers = wend_rwmutex_rlocker(&rw);
+	int64_t deadline = wend_deadline(SOON);
+
+	wend_rwmutex_rlock(&rw);
+	CHECK_EQ(wend_cond_wait_locker_dl(&cond, readers, deadline), -ETIMEDOUT);
+	CHECK(wend_now() >= deadline);
+	CHECK(!wend_rwmutex_trylock(&rw));
+	start(fill_exclusively, &rw);
+	CHECK_EQ(wend_cond_wait_locker_dl(&cond, readers, wend_deadline(WEND_MINUTE)), 0);
+	CHECK(filled);
+	CHECK(!wend_rwmutex_trylock(&rw));
+	wend_rwmutex_runlock(&rw);
+	all_over();
+	wend_rwmutex_free(&rw);
+}
+
 CO_TEST(a_lock_times_out_and_is_not_held)
 {
 	int64_t deadline = wend_deadline(SOON);

@@ -176,6 +176,48 @@ CO_TEST(go_blocks_at_the_limit)
 	wend_chan_release(c);
 }
 
+CO_TEST(go_waits_for_room_no_longer_than_its_context)
+{
+	wend_errgroup g;
+	wend_ctx *ctx = wend_errgroup_with_context(&g, wend_ctx_background());
+	wend_ctx *soon = wend_ctx_with_timeout(wend_ctx_background(), 5 * WEND_MILLISECOND);
+	wend_chan *c = wend_chan_make(0, 0);
+
+	wend_errgroup_set_limit(&g, 1);
+	CHECK_EQ(wend_errgroup_go_ctx(&g, receive, c, ctx), 0);
+	CHECK_EQ(wend_errgroup_go_ctx(&g, give, (void *)(intptr_t)-EIO, soon), -ETIMEDOUT);
+	wend_ctx_cancel(ctx);
+	CHECK_EQ(wend_errgroup_go_ctx(&g, give, (void *)(intptr_t)-EIO, ctx), -ECANCELED);
+	wend_chan_close(c);
+	CHECK_EQ(wend_errgroup_wait(&g), 0);
+	wend_errgroup_set_limit(&g, -1);
+	CHECK_EQ(wend_errgroup_go_ctx(&g, give, (void *)(intptr_t)-EIO, ctx), -ECANCELED);
+	CHECK_EQ(wend_errgroup_wait(&g), 0);
+	wend_chan_release(c);
+	wend_ctx_release(soon);
+	wend_ctx_release(ctx);
+}
+
+CO_TEST(wait_with_a_deadline_leaves_the_members_running)
+{
+	wend_errgroup g;
+	wend_ctx *ctx = wend_errgroup_with_context(&g, wend_ctx_background());
+	int64_t deadline = wend_deadline(5 * WEND_MILLISECOND);
+	int err = 7;
+
+	CHECK_EQ(wend_errgroup_go(&g, wait_for, ctx), 0);
+	CHECK_EQ(wend_errgroup_wait_dl(&g, deadline, &err), -ETIMEDOUT);
+	CHECK(wend_now() >= deadline);
+	CHECK_EQ(err, 7);
+	CHECK_EQ(wend_ctx_err(ctx), 0);
+	go_err(&g, -EPIPE);
+	CHECK_EQ(wend_errgroup_wait_dl(&g, wend_deadline(WEND_MINUTE), &err), 0);
+	CHECK_EQ(err, -EPIPE);
+	CHECK_EQ(wend_errgroup_wait_dl(&g, 0, NULL), 0);
+	CHECK_EQ(wend_ctx_cause(ctx, NULL), -EPIPE);
+	wend_ctx_release(ctx);
+}
+
 static void change_limit(void)
 {
 	wend_errgroup_set_limit(&limited, 2);
