@@ -131,6 +131,9 @@
 #define retire_p wend__retire_p
 #define ring_put wend__ring_put
 #define runq_len wend__runq_len
+#define slab_flush wend__slab_flush
+#define slab_get_slow wend__slab_get_slow
+#define slab_put_slow wend__slab_put_slow
 #define spawn_inside wend__spawn_inside
 #define spawn_main wend__spawn_main
 #define stack_by_index wend__stack_by_index

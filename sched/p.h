@@ -16,6 +16,7 @@
 
 #include "atomics/deque.h"
 #include "sched/g.h"
+#include "sched/slab.h"
 #include "sched/timer.h"
 
 #define WEND_P_LIMIT 1024 /* WEND_MAXPROCS_LIMIT; start.c asserts it */
@@ -58,6 +59,7 @@ struct p {
 	struct g *gcache;               /* free coroutines of the default class, LIFO */
 	struct g *gspare;               /* another full chain of them, or NULL */
 	int ngcache;
+	struct shelf shelves[SLAB_KINDS_N];   /* free objects of each kind */
 	int refill; /* how many to carve when both are empty: doubles from 4 */
 	struct g *bound;          /* what came out of the inbox, oldest first */
 	uint64_t next_id, end_id; /* block of coroutine ids */

@@ -37,6 +37,7 @@ void p_free(struct p *pp)
 	deque_destroy(&pp->fresh);
 	deque_destroy(&pp->ring);
 	timers_destroy(&pp->timers);
+	slab_flush(pp);
 	topo_forget(pp);
 	free(pp);
 }
@@ -112,6 +113,7 @@ void retire_p(struct m *mp)
 	void *item;
 
 	gcache_flush(pp);
+	slab_flush(pp);
 	lock(&sched.lock);
 	if (atm_load_rlx(&pp->retire) == 0) { /* maxprocs rose again meanwhile */
 		unlock(&sched.lock);

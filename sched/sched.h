@@ -6,6 +6,8 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 
+#include <stdlib.h>
+
 #include "base/fatal.h"
 #include "sched/m.h"
 #include "sched/panic.h"
@@ -46,6 +48,52 @@ int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_e
 
 /* The same for who is inside already, mp as from enter, or off any coroutine; fn is what lists say it runs. */
 int spawn_inside(struct m *mp, void (*fn)(void *), void *arg);
+
+/* Memory for an object of a kind (slab.h), aligned to its size; NULL: there is none. mp as from enter. */
+void *slab_get_slow(struct p *pp, enum slab_kind kind);
+
+static inline void *slab_get(struct m *mp, enum slab_kind kind)
+{
+	struct p *pp = mp ? mp->p : NULL;
+
+	if (SLAB_PLAIN) {
+		void *object;
+
+		return posix_memalign(&object, slab_object(kind), slab_object(kind)) == 0 ? object : NULL;
+	}
+	if (unlikely(!pp || !pp->shelves[kind].chain))
+		return slab_get_slow(pp, kind);
+
+	struct shelf *sh = &pp->shelves[kind];
+	struct slab_item *it = sh->chain;
+
+	sh->chain = it->next;
+	sh->n--;
+	return it;
+}
+
+void slab_put_slow(struct p *pp, enum slab_kind kind, void *object);
+
+static inline void slab_put(struct m *mp, enum slab_kind kind, void *object)
+{
+	struct p *pp = mp ? mp->p : NULL;
+
+	if (SLAB_PLAIN) {
+		free(object);
+		return;
+	}
+	if (unlikely(!pp || pp->shelves[kind].n == SHELF_CHAIN)) {
+		slab_put_slow(pp, kind, object);
+		return;
+	}
+
+	struct shelf *sh = &pp->shelves[kind];
+	struct slab_item *it = object;
+
+	it->next = sh->chain;
+	sh->chain = it;
+	sh->n++;
+}
 
 /* Can it help to wait on the CPU for another coroutine? Only when some other P runs user code. mp as from enter. */
 enum spin {

@@ -158,6 +158,7 @@ void gcache_flush(struct p *pp);
 static inline void give_back(struct p *pp)
 {
 	gcache_flush(pp);
+	slab_flush(pp);
 	deque_trim(&pp->fresh);
 	deque_trim(&pp->ring);
 }

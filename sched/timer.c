@@ -172,7 +172,8 @@ static void carry_out(struct m *mp, struct due *due)
 	}
 }
 
-int timers_run(struct m *mp, struct timers *h, int64_t now)
+/* Fires what is due by now, at most `most`, which is DUE_MOST or less; returns how many. On an M with a P. */
+static int run(struct m *mp, struct timers *h, int64_t now, int most)
 {
 	int fired = 0;
 	struct due due;
@@ -181,9 +182,9 @@ int timers_run(struct m *mp, struct timers *h, int64_t now)
 
 	due.nready = due.nlater = 0;
 	lock(&h->lock);
-	for (; fired < DUE_MOST && (t = heap_first(h, &when)) && when <= now; fired++)
+	for (; fired < most && (t = heap_first(h, &when)) && when <= now; fired++)
 		fire_one(h, t, now, &due);
-	if (fired == DUE_MOST)
+	if (fired == most)
 		heap_sort_due(h, now);
 	publish_next(h);
 	unlock(&h->lock);
@@ -219,7 +220,7 @@ static int run_all(struct m *mp, int64_t since, int64_t now)
 		struct timers *h = &sched.allp[i]->timers;
 
 		if (timers_next(h) <= since)
-			fired += timers_run(mp, h, now);
+			fired += run(mp, h, now, DUE_MOST);
 	}
 	return fired;
 }
@@ -257,16 +258,25 @@ static int32_t pace(struct timers *h, int64_t now)
 	return h->look_every;
 }
 
-noinline int32_t timers_look(struct p *pp)
+/* While more are due than one batch, as many fire as picks have come since the last, or ever more of those that were
+ * made ready would be waiting. */
+static int32_t run_paced(struct p *pp, int64_t now, int32_t again)
 {
 	struct timers *h = &pp->timers;
-	int64_t now = clock_now();
-	int32_t again = pace(h, now);
+	uint32_t tick = atm_load_rlx(&pp->tick), passed = tick - h->storm_tick; /* rlx: the P's own */
+	int most = h->storm && passed < DUE_MOST ? (int)passed : DUE_MOST;
 
-	/* More due than one batch: those that this one has made ready go first, or ever more of them would be waiting. */
-	if (timers_next(h) <= now && timers_run(getm(), h, now) == DUE_MOST)
-		return DUE_MOST;
-	return again;
+	h->storm = most == 0 || run(getm(), h, now, most) == most;
+	h->storm_tick = tick;
+	return h->storm ? DUE_MOST : again;
+}
+
+noinline int32_t timers_look(struct p *pp)
+{
+	int64_t now = clock_now();
+	int32_t again = pace(&pp->timers, now);
+
+	return timers_next(&pp->timers) <= now ? run_paced(pp, now, again) : again;
 }
 
 /* ---- Life --------------------------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ struct timer {
 	int64_t period;     /* fires again so much later; 0: once */
 	atm_ptr heap;       /* struct timers it stands in, NULL: none; changes under its lock */
 	uint32_t at;        /* where */
+	atm_u32 refs;       /* its owner's: nobody here looks at it */
 	struct timer *link; /* in the list of those without a slot */
 };
 
@@ -86,6 +87,8 @@ struct timers {
 	alignas(CACHELINE) atm_u64 next;
 	int64_t looked_at; /* the P's owner's, as the next */
 	int32_t look_every;
+	bool storm;          /* the last look has left some that were due, */
+	uint32_t storm_tick; /* at this pick */
 
 	alignas(CACHELINE) struct lock lock;
 	uint32_t n, room;
@@ -107,9 +110,6 @@ static inline int64_t timers_next(const struct timers *h)
 
 /* The earliest of all P's; *whose, unless NULL: the P that has it, if any. */
 int64_t timers_earliest(struct p **whose);
-
-/* Fires what is due by now, at most DUE_MOST; returns how many. On an M with a P. */
-int timers_run(struct m *mp, struct timers *h, int64_t now);
 
 /* Those of all P's, for who has got up for them. */
 void timers_run_all(struct m *mp);

@@ -100,7 +100,8 @@ void wend_chan_release(wend_chan *c)
 	race_acquire(&c->refs);
 	if (unlikely(c->timer))
 		timer_chan_gone(c);
-	free(c->mem);
+	else
+		free(c->mem);
 }
 
 size_t wend_chan_len(const wend_chan *c)

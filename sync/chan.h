@@ -59,7 +59,7 @@ struct wend_chan {
 #define chan_room(bytes) (sizeof(struct wend_chan) + CACHELINE - 16 + (bytes))
 struct wend_chan *chan_init(void *mem, size_t elem_size, size_t cap);
 
-/* time.c: a timer's channel has lost its last reference. */
+/* time.c: a timer's channel has lost its last reference; c ends with it. */
 void timer_chan_gone(struct wend_chan *c);
 
 /* One blocking call: of a coroutine or foreign thread, on its stack. Who takes a case of it off a queue (and wins the

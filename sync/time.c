@@ -2,13 +2,12 @@
  *
  * sync/time.c - what users make of timers: sleeping, timers and tickers with a channel, functions called later.
  *
- * A timer and its channel are one allocation with one count, the channel's. A function's timer counts itself, and holds a
- * reference while it is set.
+ * A timer and its channel are one piece of memory with one count, the channel's. A function's timer counts itself, and
+ * holds a reference while it is set.
  */
 #include "wend/time.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -16,11 +15,18 @@
 #include "sync/chan.h"
 
 struct wend_timer {
-	struct timer timer;
-	wend_chan *chan; /* NULL: a function's */
-	void (*fn)(void *);
+	struct timer timer; /* with a function's refs */
+	union {
+		wend_chan *chan;
+		void (*fn)(void *);
+	};
 	void *arg;
-	atm_u32 refs; /* a function's */
+};
+
+/* With its channel, which has a buffer for one time. */
+struct chan_timer {
+	alignas(CACHELINE) char chan[sizeof(wend_chan) + sizeof(int64_t)];
+	struct wend_timer timer;
 };
 
 /* ---- Clock -------------------------------------------------------------------------------------- */
@@ -123,13 +129,14 @@ static bool drain(struct timer *t)
 
 static const struct timer_kind with_channel = {.fire = send_time, .stale = drain};
 
-static void unref(struct wend_timer *t)
+/* A function's. mp as from enter, or NULL. */
+static void unref(struct m *mp, struct wend_timer *t)
 {
-	race_release(&t->refs);
-	if (atm_add_sc(&t->refs, (uint32_t)-1) != 1) /* the full barrier orders others' uses before free */
+	race_release(&t->timer.refs);
+	if (atm_add_sc(&t->timer.refs, (uint32_t)-1) != 1) /* the full barrier orders others' uses before its end */
 		return;
-	race_acquire(&t->refs);
-	free(t);
+	race_acquire(&t->timer.refs);
+	slab_put(mp, SLAB_FUNC_TIMER, t);
 }
 
 static void call_function(struct timer *t, int64_t now, struct due *due)
@@ -143,20 +150,27 @@ static void start_function(struct m *mp, struct timer *timer)
 
 	race_acquire(t);
 	if (likely(spawn_inside(mp, t->fn, t->arg) == 0))
-		unref(t);
+		unref(mp, t);
 	else if (timer_set(mp, timer, clock_now() + WEND_MILLISECOND, 0)) /* its reference goes with it */
-		unref(t); /* somebody has reset it meanwhile, so that it had one */
+		unref(mp, t); /* somebody has reset it meanwhile, so that it had one */
 }
 
 static void lose_function(struct timer *t)
 {
-	unref(container_of(t, struct wend_timer, timer));
+	unref(NULL, container_of(t, struct wend_timer, timer));
 }
 
 static const struct timer_kind with_function = {
 	.fire = call_function, .later = start_function, .lost = lose_function};
 
+_Static_assert(sizeof(struct wend_timer) <= 64 && sizeof(struct chan_timer) <= 256, "what slab.h has for them");
+
 /* ---- Timers ------------------------------------------------------------------------------------- */
+
+static bool has_channel(const struct wend_timer *t)
+{
+	return t->timer.kind == &with_channel;
+}
 
 /* Anew. True: it was set, or had left a value that is gone now. */
 static bool reset(struct wend_timer *t, int64_t d, int64_t period, const char *what)
@@ -165,54 +179,48 @@ static bool reset(struct wend_timer *t, int64_t d, int64_t period, const char *w
 	bool was_set;
 
 	race_release(t);
-	if (!t->chan)
-		atm_add_sc(&t->refs, 1);
+	if (!has_channel(t))
+		atm_add_sc(&t->timer.refs, 1);
 	was_set = timer_set(mp, &t->timer, wend_deadline(d), period);
-	if (!t->chan && was_set) /* one reference is enough */
-		unref(t);
+	if (!has_channel(t) && was_set) /* one reference is enough */
+		unref(mp, t);
 	leave_any(mp);
 	return was_set;
-}
-
-static void set_first(struct wend_timer *t, int64_t d, int64_t period, const char *what)
-{
-	struct m *mp = enter_for(what);
-
-	race_release(t);
-	timer_set_first(mp, &t->timer, wend_deadline(d), period);
-	leave_any(mp);
 }
 
 static struct wend_timer *make(int64_t d, int64_t period, const char *what)
 {
-	struct wend_timer *t = malloc(sizeof *t + chan_room(sizeof(int64_t)));
+	struct m *mp = enter_for(what);
+	struct chan_timer *both = slab_get(mp, SLAB_CHAN_TIMER);
+	struct wend_timer *t = NULL;
 
-	if (!t)
-		return NULL;
-	*t = (struct wend_timer){.timer = {.kind = &with_channel}};
-	t->chan = chan_init(t + 1, sizeof(int64_t), 1);
-	t->chan->mem = t;
-	t->chan->timer = t;
-	set_first(t, d, period, what);
+	if (likely(both)) {
+		t = &both->timer;
+		t->timer = (struct timer){.kind = &with_channel};
+		t->chan = chan_init(both->chan, sizeof(int64_t), 1);
+		t->chan->timer = t;
+		race_release(t);
+		timer_set_first(mp, &t->timer, wend_deadline(d), period);
+	}
+	leave_any(mp);
 	return t;
 }
 
 /* Off the heap. False: it was not on one, and had left no value. */
-static bool cancel(struct wend_timer *t)
+static bool cancel(struct m *mp, struct wend_timer *t)
 {
-	struct m *mp = enter();
-	bool was_set;
-
 	if (unlikely(!mp) && !foreign_may())
 		timer_await_end(&t->timer);
-	was_set = timer_cancel(&t->timer);
-	leave_any(mp);
-	return was_set;
+	return timer_cancel(&t->timer);
 }
 
 void timer_chan_gone(struct wend_chan *c)
 {
-	cancel(c->timer);
+	struct m *mp = enter();
+
+	cancel(mp, c->timer);
+	slab_put(mp, SLAB_CHAN_TIMER, container_of(c->timer, struct chan_timer, timer));
+	leave_any(mp);
 }
 
 wend_timer *wend_timer_make(int64_t d)
@@ -230,29 +238,36 @@ wend_chan *wend_after(int64_t d)
 wend_timer *wend_after_func(int64_t d, void (*fn)(void *), void *arg)
 {
 	struct wend_timer *t;
+	struct m *mp;
 
 	if (!fn)
 		wend__fatal("go of nil func value");
-	t = malloc(sizeof *t);
-	if (!t)
-		return NULL;
-	*t = (struct wend_timer){.timer = {.kind = &with_function}, .fn = fn, .arg = arg};
-	atm_store_rlx(&t->refs, 2); /* the caller's, and one while it is set; rlx: published with the pointer, as all else */
-	set_first(t, d, 0, "wend_after_func");
+	mp = enter_for("wend_after_func");
+	t = slab_get(mp, SLAB_FUNC_TIMER);
+	if (likely(t)) {
+		*t = (struct wend_timer){.timer = {.kind = &with_function}, .fn = fn, .arg = arg};
+		/* The caller's, and one while it is set; rlx: published with the pointer, as all else. */
+		atm_store_rlx(&t->timer.refs, 2);
+		race_release(t);
+		timer_set_first(mp, &t->timer, wend_deadline(d), 0);
+	}
+	leave_any(mp);
 	return t;
 }
 
 wend_chan *wend_timer_chan(const wend_timer *t)
 {
-	return t->chan;
+	return has_channel(t) ? t->chan : NULL;
 }
 
 bool wend_timer_stop(wend_timer *t)
 {
-	bool was_set = cancel(t);
+	struct m *mp = enter();
+	bool was_set = cancel(mp, t);
 
-	if (was_set && !t->chan)
-		unref(t);
+	if (was_set && !has_channel(t))
+		unref(mp, t);
+	leave_any(mp);
 	return was_set;
 }
 
@@ -263,19 +278,26 @@ bool wend_timer_reset(wend_timer *t, int64_t d)
 
 wend_timer *wend_timer_retain(wend_timer *t)
 {
-	if (t->chan)
+	if (has_channel(t))
 		wend_chan_retain(t->chan);
 	else
-		atm_add_sc(&t->refs, 1);
+		atm_add_sc(&t->timer.refs, 1);
 	return t;
 }
 
 void wend_timer_release(wend_timer *t)
 {
-	if (t && t->chan)
+	struct m *mp;
+
+	if (!t)
+		return;
+	if (has_channel(t)) {
 		wend_chan_release(t->chan);
-	else if (t)
-		unref(t);
+		return;
+	}
+	mp = enter();
+	unref(mp, t);
+	leave_any(mp);
 }
 
 /* ---- Tickers: timers with a period -------------------------------------------------------------- */

@@ -141,7 +141,8 @@ static void call(void *unused)
 
 CO_TEST(without_memory_there_is_no_timer)
 {
-	fault_all("malloc", ENOMEM);
+	fault_all("mmap", ENOMEM);
+	fault_all("posix_memalign", ENOMEM); /* what takes the slabs' place under AddressSanitizer */
 
 	wend_timer *timer = wend_timer_make(1), *func = wend_after_func(1, call, NULL);
 	wend_ticker *ticker = wend_ticker_make(1);
@@ -150,6 +151,39 @@ CO_TEST(without_memory_there_is_no_timer)
 	fault_clear();
 	CHECK(!timer && !func && !ticker && !after && !tick);
 	CHECK_EQ(calls, 0);
+}
+
+static int64_t most;
+
+static void count_coroutines(void *unused)
+{
+	int64_t n = wend_num_coroutines();
+
+	(void)unused;
+	if (n > most)
+		most = n;
+	call(NULL);
+}
+
+/* Those that a batch has started run before more are: no crowd builds up, whose stacks would all be alive at once. */
+static int storm(void *unused)
+{
+	enum { ALL = 20000 };
+	int64_t due = wend_deadline(ALL * 2 * WEND_MICROSECOND);
+
+	(void)unused;
+	for (int i = 0; i < ALL; i++)
+		wend_timer_release(wend_after_func(due - wend_now(), count_coroutines, NULL));
+	while (__atomic_load_n(&calls, __ATOMIC_ACQUIRE) < ALL)
+		wend_sleep(WEND_MILLISECOND);
+	CHECK_LE(most, 2 * DUE_MOST + 2);
+	return 0;
+}
+
+TEST(a_storm_starts_no_more_than_run)
+{
+	setenv("WEND_MAXPROCS", "1", 1);
+	CHECK_EQ(wend_run(storm, NULL), 0);
 }
 
 /* No room in the heap: they fire all the same. */
