@@ -76,7 +76,8 @@ static struct chunk *chunk_header(uint32_t n)
 
 static void chunk_free(struct chunk *c)
 {
-	asan_unpoison(c->map, c->nslots * c->slot_size + PAGE_SIZE); /* frames that were abandoned: the next runtime may map here */
+	/* Frames that were abandoned: the next runtime may map here. Slots that are carved no more ended with clean ones. */
+	asan_unpoison(c->map, c->carved * c->slot_size + PAGE_SIZE);
 	munmap(c->map, c->nslots * c->slot_size + PAGE_SIZE);
 	munmap(c->slot, c->nslots * sizeof *c->slot);
 	free(c);
