@@ -32,10 +32,13 @@ def _measure_of(row):
 
 
 def _counts(row):
-    """Counts that changed, in words."""
-    return ["%s %s \u2192 %s" % (m["metric"], report.digits(m["base"]), report.digits(m["head"]))
-            for m in row["measures"] if m["metric"] not in TIMES and m["base"] is not None and
-            m["head"] is not None and abs(m["head"] - m["base"]) > (m["floor"] or 0)]
+    """Counts that changed, in words; those that failed are in the row's reason."""
+    def told(v):
+        return report.digits(v) if v else "0"
+
+    return ["%s %s \u2192 %s" % (m["metric"], told(m["base"]), told(m["head"]))
+            for m in row["measures"] if m["metric"] not in TIMES and m["verdict"] != "FAIL" and
+            abs(m["head"] - m["base"]) > m["floor"]]
 
 
 def _line(row, at, ticks):
@@ -57,7 +60,7 @@ def _line(row, at, ticks):
         svg = grid
     under = _counts(row) + row["flags"]
     if row["verdict"] != "PASS":
-        under.insert(0, row["why"])
+        under.insert(0, row["why"].replace("->", "\u2192"))
     if row.get("accepted"):
         under.append("accepted: " + "; ".join(dict.fromkeys(a["text"] for a in row["accepted"])))
     below = '<div class="under">%s</div>' % "".join('<i class="wrap">%s</i>' % esc(u) for u in under) if under else ""

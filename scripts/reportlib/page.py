@@ -35,9 +35,27 @@ def method(view):
     body = ('<div class="split"><div><h3>How it is measured</h3>%s</div>'
             '<div><h3>What it cannot tell</h3>%s</div></div>') % (
         bullets(METHOD), bullets(esc(b) for b in BLIND))
+    missing = absent(view)
+    if missing:
+        body += "<h3>Not on this page</h3>" + bullets(missing)
     body += "<h3>Reproduce it</h3><pre>git checkout %s\n%s\nmake report</pre>" % (
         esc(re.sub(r"-dirty$", "", view.rec["commit"] or "HEAD")), how)
     return section("method", "Method and blind spots", "", body)
+
+
+def absent(view):
+    """Sections that there is nothing for, and what would fill them."""
+    out = []
+    if not view.check:
+        out.append("Base against head: <code>make bench-check</code> was not run before the report.")
+    if len(view.history) < 2:
+        out.append("Trend: this is the first run of this machine; <code>make bench-save</code> keeps runs.")
+    for kind, what, how in (("aa", "False alarms of the gate", "bench-aa"), ("power", "What the gate finds", "bench-power")):
+        if not view.calibration.get(kind):
+            out.append("%s: not measured on this machine; <code>make %s</code> does." % (what, how))
+    out.append("Scheduler choices: the knobs (<code>WENDDEBUG=help</code>) stand at their defaults in this run. "
+               "docs/scheduler.md has what was tried and what it did.")
+    return out
 
 
 def every_row(view):

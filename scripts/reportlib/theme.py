@@ -179,7 +179,7 @@ footer{margin:60px 0 0;padding:16px 0 0;border-top:1px solid var(--line);color:v
  .wide{display:none}
  table.stack thead{display:none}table.stack tr{display:flex;flex-wrap:wrap;gap:0 12px;
   justify-content:space-between;border-top:1px solid var(--line);padding:6px 0}
- table.stack td{border:0;padding:1px 0;white-space:normal}table.stack td:first-child{flex:1 0 100%;font-weight:550}
+ table.stack td{border:0;padding:1px 0;white-space:normal;text-align:left}table.stack td:first-child{flex:1 0 100%;font-weight:550}
  td[data-h]::before{content:attr(data-h) " ";color:var(--muted)}
 }
 @media print{body{background:#fff}.card{break-inside:avoid}nav{display:none}}

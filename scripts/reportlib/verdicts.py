@@ -120,7 +120,8 @@ def bars(view):
         value = b.get("reason", "not measured")
         if b.get("value") is not None:
             value = _with_unit(b["value"], b["unit"])
-            ends = [_with_unit(x, b["unit"]) for x in b.get("interval") or ()]
+            # Times may differ in their unit; of all others once is enough.
+            ends = [show(x) if b["unit"] == "ns" else digits(x) for x in b.get("interval") or ()]
             if len(set(ends)) == 2:
                 value += " [%s, %s]" % tuple(ends)
         kind = "bad" if b["word"] == "missed" else "open"

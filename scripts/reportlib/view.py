@@ -41,7 +41,7 @@ def esc(text):
 def units(text):
     """Text that was written for a terminal with its units as a page writes them."""
     text = re.sub(r"(\d) us\b", "\\1 \u00b5s", text)
-    return re.sub(r"\b0\\.000 ", "0 ", re.sub(r"(\d)x\b", "\\1\u00d7", text))
+    return re.sub(r"\b0\.000 ", "0 ", re.sub(r"(\d)x\b", "\\1\u00d7", text))
 
 
 def show(v, unit="ns"):

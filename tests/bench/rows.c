@@ -26,6 +26,15 @@ static void sleeps(bench *b)
 			sleep_ms(10);
 }
 BENCH_NAMED(sleep, "time/sleep", .run = sleeps, .threads = {1, 2, 4}, .iterations = 16)
+
+/* One thread comes 100 ms after the other. */
+static void late(bench *b)
+{
+	if (bench_thread(b) == 1)
+		sleep_ms(100);
+	sleeps(b);
+}
+BENCH_NAMED(late, "time/late", .run = late, .threads = {2}, .iterations = 16)
 BENCH_NAMED(sleep_cpu, "time/sleep_cpu", .run = sleeps, .clock = "cpu", .iterations = 16)
 
 static void empty(bench *b)

@@ -37,7 +37,8 @@ def measure(metric, base, head, change, interval=None, verdict="PASS", floor=0.0
 
 
 def row(name, verdict, measures, flags=(), accepted=None):
-    return {"name": name, "class": "one", "verdict": verdict, "why": "CPU time says so", "flags": list(flags),
+    failed = [m["metric"] for m in measures if m["verdict"] == "FAIL"] or ["cpu"]
+    return {"name": name, "class": "one", "verdict": verdict, "why": "; ".join(m + " 0 -> 1" for m in failed), "flags": list(flags),
             "accepted": accepted, "measures": measures}
 
 
@@ -135,6 +136,10 @@ class Page(unittest.TestCase):
         for anchor in ("check", "trend", "gate"):
             self.assertEqual(text.count('id="%s"' % anchor), 0, anchor)
             self.assertEqual(text.count('href="#%s"' % anchor), 0, anchor)
+        # What is left out is named, with what would fill it.
+        for part in ("make bench-check", "make bench-save", "make bench-aa", "make bench-power", "Scheduler choices"):
+            self.assertIn(part, text[text.index("Not on this page"):text.index("Reproduce it")])
+        self.assertNotIn("bench-aa", PAGE[PAGE.index("Not on this page"):PAGE.index("Reproduce it")])
 
     def test_a_run_of_a_single_row_makes_a_page(self):
         rec = copy.deepcopy(REC)
@@ -170,10 +175,11 @@ class Page(unittest.TestCase):
     def test_verdicts_on_base_and_head_are_told(self):
         text = gate_view.check(whole())
         self.assertLess(text.index("yield/2"), text.index("chan/hop"))
-        for part in ("+6.0 % [+5.0, +7.0]", "wakes 0.000 \u2192 1.00", "faster",
+        for part in ("+6.0 % [+5.0, +7.0]", "faster", "wakes 0 \u2192 1",
                      "accepted: map/hit/1000 +12% longer keys", "new/row", "old/row",
                      "2 rows without a change"):
             self.assertIn(part, text)
+        self.assertEqual(text.count("wakes"), 1)  # in the reason, and not once more
         refused = dict(CHECK, verdict="REFUSED", rows=[],
                        refused=[{"key": "compiler", "base": "GNU 11", "head": "GNU 12"}])
         text = gate_view.check(view.View(REC, check=refused))

@@ -23,6 +23,32 @@ class Time(unittest.TestCase):
             self.assertGreaterEqual(f, 10e6)
             self.assertLess(f, 15e6)
 
+    def test_google_benchmark_divides_by_threads_and_this_does_not(self):
+        """T6: what 1.7.1 makes of the same sleeps, beside ours. From 1.9 on it divides no more."""
+        for _ in range(5):  # a busy machine oversleeps
+            status, _, out, _ = run(flags=["--benchmark_filter=time/sleep/", "--benchmark_format=json"])
+            self.assertEqual(status, 0)
+            data = json.loads(out)
+            ours, theirs = ([b[key] for b in data["benchmarks"]] for key in ("wall_ns/op", "real_time"))
+            self.assertEqual(len(ours), 3)
+            if max(ours) / min(ours) < 1.5:
+                break
+        self.assertLess(max(ours) / min(ours), 1.5)
+        if data["context"]["gbench_version"].startswith("1.7."):
+            self.assertLess(theirs[2], theirs[0] / 2)
+
+    def test_a_thread_that_comes_late_is_waited_for_outside_the_window(self):
+        """T7: nothing before the last start counts."""
+        least = 1e12
+        for _ in range(5):
+            _, rows, _, _ = run("time/late")
+            self.assertEqual(rows["time/late"]["window"], "steady")
+            least = min(least, rows["time/late"]["ns_per_op"])
+            if least < 12.5e6:
+                break
+        self.assertGreaterEqual(least, 10e6)
+        self.assertLess(least, 12.5e6)  # with the wait for the other it would be 13 and more
+
     def test_cpu_clock(self):
         _, rows, _, _ = run("time/sleep_cpu")
         r = rows["time/sleep_cpu"]
