@@ -63,7 +63,8 @@
 #define heap_first wend__heap_first
 #define heap_free wend__heap_free
 #define heap_insert wend__heap_insert
-#define heap_sort_due wend__heap_sort_due
+#define heap_settle wend__heap_settle
+#define heap_storm wend__heap_storm
 #define heap_take_out wend__heap_take_out
 #define heap_trim wend__heap_trim
 #define inbox_put wend__inbox_put

@@ -177,15 +177,15 @@ static int run(struct m *mp, struct timers *h, int64_t now, int most)
 {
 	int fired = 0;
 	struct due due;
-	struct timer *t;
-	int64_t when;
+	struct timer *t = NULL;
+	int64_t when = NEVER;
 
 	due.nready = due.nlater = 0;
 	lock(&h->lock);
 	for (; fired < most && (t = heap_first(h, &when)) && when <= now; fired++)
 		fire_one(h, t, now, &due);
-	if (fired == most)
-		heap_sort_due(h, now);
+	if (fired == most || unlikely(!t && when <= now))
+		heap_storm(h, now);
 	publish_next(h);
 	unlock(&h->lock);
 	carry_out(mp, &due);
@@ -263,12 +263,13 @@ static int32_t pace(struct timers *h, int64_t now)
 static int32_t run_paced(struct p *pp, int64_t now, int32_t again)
 {
 	struct timers *h = &pp->timers;
-	uint32_t tick = atm_load_rlx(&pp->tick), passed = tick - h->storm_tick; /* rlx: the P's own */
-	int most = h->storm && passed < DUE_MOST ? (int)passed : DUE_MOST;
+	uint32_t tick = atm_load_rlx(&pp->tick), passed = tick - h->more_tick; /* rlx: the P's own */
+	int most = h->more && passed < DUE_MOST ? (int)passed : DUE_MOST;
 
-	h->storm = most == 0 || run(getm(), h, now, most) == most;
-	h->storm_tick = tick;
-	return h->storm ? DUE_MOST : again;
+	run(getm(), h, now, most);
+	h->more = timers_next(h) <= now;
+	h->more_tick = tick;
+	return h->more ? DUE_MOST : again;
 }
 
 noinline int32_t timers_look(struct p *pp)
@@ -293,6 +294,7 @@ void timers_destroy(struct timers *h)
 	int64_t when;
 
 	lock(&h->lock);
+	heap_settle(h);
 	for (struct timer *t; (t = heap_first(h, &when));) {
 		void (*lost)(struct timer *) = t->kind->lost;
 
@@ -324,6 +326,7 @@ void timers_move(struct timers *from)
 
 	lock(&from->lock);
 	lock(&to->lock); /* the first P never goes: no circle */
+	heap_settle(from);
 	while ((t = heap_first(from, &when))) {
 		heap_take_out(from, t);
 		atm_store_rlx(&t->heap, to); /* rlx: who looks without a lock takes it next */

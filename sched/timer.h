@@ -87,17 +87,15 @@ struct timers {
 	alignas(CACHELINE) atm_u64 next;
 	int64_t looked_at; /* the P's owner's, as the next */
 	int32_t look_every;
-	bool storm;          /* the last look has left some that were due, */
-	uint32_t storm_tick; /* at this pick */
+	bool more;          /* the last look has left some that were due, */
+	uint32_t more_tick; /* at this pick */
 
 	alignas(CACHELINE) struct lock lock;
 	uint32_t n, room;
 	struct timer_slot *slots; /* heap[0] is the first; children of i are 4i+1 .. 4i+4 */
 	struct timer *rest; /* no memory for more slots: those that found no place, in no order */
-	struct timer_slot *run; /* some of the earliest, by time, when many are due: from run_at on, with gaps */
-	uint32_t run_at, run_end;
-	int64_t run_span;          /* how much time the next may cover */
-	struct run_room *run_room; /* NULL: none is needed */
+	uint32_t mark;       /* in the `at` of those in the heap, against those in the storm */
+	struct storm *storm; /* what was the heap when many came due; or NULL */
 };
 
 void timers_init(struct timers *h);

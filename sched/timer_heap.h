@@ -11,11 +11,15 @@ void heap_insert(struct timers *h, struct timer *t);
 
 void heap_take_out(struct timers *h, struct timer *t);
 
-/* The one due first, and when; NULL and NEVER: there is none. */
+/* The one due first, and when. NULL: there is none (NEVER), or who is must be found out first, by heap_storm. */
 struct timer *heap_first(const struct timers *h, int64_t *when);
 
-/* Many are due by now: makes it cheap to take them out one after the other, if there is memory for that. */
-void heap_sort_due(struct timers *h, int64_t now);
+/* More are due by now than fire at a time: if they are many and there is memory for it, does a step of what makes it cheap
+ * to take them out one after the other. Until the last step heap_first knows when, and not who. */
+void heap_storm(struct timers *h, int64_t now);
+
+/* Does all the steps that are left. */
+void heap_settle(struct timers *h);
 
 /* Gives memory back that is no longer needed. */
 void heap_trim(struct timers *h);
