@@ -189,7 +189,8 @@ def of_commit(root, sha, folder, config, cache, generator, jobs):
     """The benchmark program of a commit: built in a worktree of its own, once."""
     source, out = os.path.join(folder, "source"), os.path.join(folder, "build")
     stamp = os.path.join(folder, "built.json")
-    want = {"sha": sha, "cache": cache, "generator": generator, "target": config["target"]}
+    want = {"sha": sha, "cache": cache, "generator": generator, "target": config["target"],
+            "compilers": compilers(cache)}
     program = os.path.join(out, config["program"])
     try:
         with open(stamp, encoding="utf-8") as f:
@@ -208,6 +209,18 @@ def of_commit(root, sha, folder, config, cache, generator, jobs):
     with open(stamp, "w", encoding="utf-8") as f:
         json.dump(want, f)
     return program, True
+
+
+def compilers(cache):
+    """What the compilers say of themselves: the base is built anew when one of them was updated."""
+    out = []
+    for key in ("CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER"):
+        try:
+            p = subprocess.run([cache[key], "--version"], capture_output=True, text=True, timeout=60, check=False)
+            out.append(p.stdout.split("\n")[0])
+        except (KeyError, OSError, subprocess.SubprocessError):
+            out.append(None)
+    return out
 
 
 def forget(source):

@@ -75,6 +75,17 @@ def builds_against_the_installed_harness():
 
 
 @tap.case
+def a_project_without_cxx_is_told_so():
+	lists = os.path.join(work.name, "c-only", "CMakeLists.txt")
+	shutil.copytree(os.path.join(HERE, "gated"), os.path.dirname(lists))
+	with open(lists, encoding="utf-8") as f:
+		text = f.read()
+	with open(lists, "w", encoding="utf-8") as f:
+		f.write(text.replace("project(tally C CXX)", "project(tally C)"))
+	assert "project(NAME C CXX)" in run("cmake", "-S", ".", "-B", "build", "-G", "Ninja", cwd=os.path.dirname(lists))
+
+
+@tap.case
 def no_source_path_is_left_in_the_installed_tools():
 	for folder in ("bin", "share", "include"):
 		for where, _, files in os.walk(os.path.join(prefix, folder)):

@@ -61,6 +61,10 @@ def wrong_with(workflow):
 		if "write" in (job.get("permissions") or {}).values() and "pull_request" in names and \
 				"github.event_name" not in str(job.get("if")):
 			found.append("%s: strangers' code with the right to write" % name)
+	for name, job in workflow["jobs"].items():
+		deep = [s for s in job["steps"] if (s.get("with") or {}).get("fetch-depth") == 0]
+		if any("bench-check" in s.get("run", "") for s in job["steps"]) and not deep:
+			found.append("%s: bench-check without fetch-depth: 0, so without its base" % name)
 	for name, job, step in steps(workflow):
 		run = step.get("run", "")
 		if "uses" in step and not re.search(r"@v\d|@[0-9a-f]{40}$", step["uses"]):
@@ -115,7 +119,8 @@ def each_fault_is_found():
 			of(job={"timeout-minutes": 1, "permissions": {"contents": "write"}}),
 			of(job={"steps": [{"uses": "some/action@main"}]}), of(job={"steps": [{"run": "if true; then"}]}),
 			of(job={"steps": [{"run": "echo ${{ github.event.pull_request.title }}"}]}),
-			of(job={"steps": [{"run": "scripts/nothing"}]}), of(job={"steps": [{"run": "make nothing"}]})):
+			of(job={"steps": [{"run": "scripts/nothing"}]}),
+			of(job={"steps": [{"run": "scripts/bench-check --clean"}]}), of(job={"steps": [{"run": "make nothing"}]})):
 		assert wrong_with(workflow), workflow
 	without_end = of()
 	del without_end["jobs"]["j"]["timeout-minutes"]
