@@ -132,6 +132,7 @@
 #define retire_p wend__retire_p
 #define ring_put wend__ring_put
 #define runq_len wend__runq_len
+#define rwmutex_check_misuse wend__rwmutex_check_misuse
 #define slab_flush wend__slab_flush
 #define slab_get_slow wend__slab_get_slow
 #define slab_put_slow wend__slab_put_slow
