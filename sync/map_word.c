@@ -175,7 +175,7 @@ bool wend_map_load_and_delete(wend_map *m, uint64_t key, uint64_t *value)
 		return map_delete_any(m, key, value);
 	if (value) {
 		*value = atm_load_rlx(&q.b->val[i]); /* rlx: under the lock */
-		atm_store_rel(&q.b->meta, meta);     /* rel M5. mutant: in the checker loads stay before stores */
+		atm_store_rel(&q.b->meta, meta);     /* rel M5, and what the deleter did before */
 	}
 	counter_add(q.mp, &q.t->root->count, -1);
 	leave(q.mp);

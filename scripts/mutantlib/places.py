@@ -58,7 +58,6 @@ NOT_SCORED = {
 	"sched/start.c": "the one beginning and end, in which the model's threads are made and joined",
 	"sched/stats.c": "sums for people",
 	"sched/thread.c": "as start.c",
-	"sched/timer.c": "heaps under locks; what lies outside them is for threads that wait, at the end",
 	"sched/topo.c": "whom to steal from first, which the checker's environment replaces",
 	"sched/traceback.c": "reads states for people",
 }

@@ -293,6 +293,30 @@ MODEL_TEST(who_waits_for_a_wait_group_in_time_has_what_was_made)
 	wend_chan_release(c[0]);
 }
 
+static wend_waitgroup next;
+
+static void be_done_with_both(void *arg)
+{
+	wend_waitgroup_done(&wg);
+	wend_waitgroup_done(&next);
+}
+
+/* By the same link, which who passed it over must have read by then. */
+MODEL_TEST(who_gives_up_a_wait_group_waits_for_the_next, .cover = 3)
+{
+	begin(3);
+	wg = next = (wend_waitgroup)WEND_ZERO;
+	wend_waitgroup_add(&wg, 1);
+	wend_waitgroup_add(&next, 1);
+	co_go(the_clock, NULL);
+	co_go(be_done_with_both, NULL);
+	rc = wend_waitgroup_wait_dl(&wg, soon());
+	wend_waitgroup_wait(&next);
+	atm_store_rel(&over, 1);
+	end();
+	model_cover(rc == 0);
+}
+
 /* ---- Mutex, reader-writer mutex ----------------------------------------------------------------- */
 
 static wend_rwmutex rw;
