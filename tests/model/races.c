@@ -69,6 +69,7 @@ static _Noreturn void race(const void *at, const struct record *before, const st
 static void look(uintptr_t granule, const struct record *now, bool make)
 {
 	struct cell *c = find(granule, make);
+	struct record *same = NULL;
 
 	if (!c)
 		return;
@@ -78,17 +79,17 @@ static void look(uintptr_t granule, const struct record *now, bool make)
 		if (!(r->bytes & now->bytes))
 			continue;
 		if (r->thread == now->thread) {
-			if (r->bytes == now->bytes && r->write == now->write && r->atomic == now->atomic) {
-				*r = *now;
-				return;
-			}
+			if (r->bytes == now->bytes && r->write == now->write && r->atomic == now->atomic)
+				same = r; /* but others have been here since, perhaps */
 			continue;
 		}
 		if ((r->write || now->write) && !(r->atomic && now->atomic) &&
 			model.cur->view[1 + r->thread] < r->clock)
 			race((const void *)(granule * 8), r, now);
 	}
-	if (c->n < RECORDS)
+	if (same)
+		*same = *now;
+	else if (c->n < RECORDS)
 		c->record[c->n++] = *now;
 	else
 		c->record[c->oldest++ % RECORDS] = *now;
@@ -124,13 +125,13 @@ static noinline void compare(const void *p, size_t size, bool write, bool atomic
 
 void races_atomic(const void *p, size_t size, bool write, const void *pc)
 {
-	if (model.alive > 1)
+	if (model.nthreads > 1)
 		compare(p, size, write, true, true, pc);
 }
 
 void races_free(const void *p, size_t size, const void *pc)
 {
-	if (model.memory == MODEL_WEAK && model.alive > 1)
+	if (model.memory == MODEL_WEAK && model.nthreads > 1)
 		compare(p, size, true, false, false, pc);
 }
 
@@ -144,7 +145,7 @@ static inline void plain(const void *p, size_t size, bool write, const void *pc)
 		model.cur->op = OP_PLAIN;
 		model_stop("use after free: a plain %s", write ? "write" : "read");
 	}
-	if (model.memory == MODEL_WEAK && model.alive > 1)
+	if (model.memory == MODEL_WEAK && model.nthreads > 1)
 		compare(p, size, write, false, true, pc);
 }
 

@@ -453,6 +453,44 @@ TEST(a_plain_word_needs_release_and_acquire)
 	}
 }
 
+/* Who reads has ended, not been joined; who writes has written before, and that was in order. */
+static void read_data(void *arg)
+{
+	while (!atm_load_acq(&x))
+		atm_pause();
+	__tsan_read4(&data);
+	atm_store_rlx(&y, 1);
+}
+
+static void write_for_reader(void)
+{
+	model_go(read_data, NULL);
+	__tsan_write4(&data);
+	atm_store_rel(&x, 1);
+}
+
+static void write_again(void)
+{
+	write_for_reader();
+	while (!atm_load_acq(&y))
+		atm_pause();
+	__tsan_write4(&data);
+	model_join();
+}
+
+static void write_after_join(void)
+{
+	write_for_reader();
+	model_join();
+	__tsan_write4(&data);
+}
+
+TEST(a_plain_access_races_with_the_last_one_of_a_thread_that_has_ended)
+{
+	finds(write_again, &(struct model_options){.memory = MODEL_WEAK}, "data race");
+	CHECK_EQ(outcomes(write_after_join, MODEL_WEAK), 0);
+}
+
 /* Fences order relaxed accesses, and what lies before and after them. */
 static void write_fenced(void *arg)
 {
