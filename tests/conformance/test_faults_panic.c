@@ -145,6 +145,38 @@ CO_TEST(a_quotient_that_does_not_fit_is_no_division_by_zero)
 	CHECK_EQ(story, "runtime error: integer overflow");
 }
 
+/* A call of nothing is noticed when its turn comes, by a return or in a panic, and what was deferred before still runs. */
+static volatile int ran;
+
+static void run(void *unused)
+{
+	ran++;
+}
+
+static void defers_nil(const char *panic)
+{
+	void (*volatile nil)(void *) = NULL;
+
+	WEND_DEFERS;
+	wend_defer(tell, NULL);
+	wend_defer(run, NULL);
+	wend_defer(nil, NULL);
+	wend_defer(run, NULL);
+	if (panic)
+		wend_panic(panic);
+}
+
+CO_TEST(a_nil_deferred_function_panics_when_its_turn_comes)
+{
+	defers_nil(NULL);
+	CHECK_EQ(story, NIL);
+	CHECK_EQ(ran, 2);
+	story[0] = 0;
+	defers_nil("first"); /* the new one replaces it */
+	CHECK_EQ(story, NIL);
+	CHECK_EQ(ran, 4);
+}
+
 static wend_waitgroup wg;
 static wend_atomic_u32 recovered;
 

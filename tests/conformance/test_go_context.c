@@ -205,6 +205,55 @@ CO_TEST(a_child_may_outlive_all_references_to_its_parents)
 	end(leaf);
 }
 
+static void not_to_be_called(void *unused)
+{
+	CHECK(!"called though it should not be");
+}
+
+/* TestWithCancelCanceledParent */
+CO_TEST(what_is_made_of_a_cancelled_context_is_cancelled_at_once)
+{
+	wend_ctx *parent = wend_ctx_with_cancel(wend_ctx_background());
+
+	wend_ctx_cancel(parent);
+
+	wend_ctx *const all[] = {wend_ctx_with_cancel(parent), wend_ctx_with_timeout(parent, WEND_HOUR),
+							 wend_ctx_with_deadline(parent, wend_now() - 1), wend_ctx_with_value(parent, "k", NULL)};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		check_dead(all[i], -ECANCELED);
+		wend_ctx_release(all[i]);
+	}
+	wend_ctx_release(parent);
+}
+
+/* TestCustomContextGoroutines, TestNoHelperGoroutines: the library has none of its own that wait. */
+CO_TEST(contexts_and_timers_make_no_coroutines)
+{
+	wend_ctx *root = wend_ctx_with_timeout(wend_ctx_background(), WEND_HOUR), *leaf = wend_ctx_retain(root), *next;
+	wend_ctx_func *f = wend_ctx_after_func(root, not_to_be_called, NULL);
+	wend_timer *t = wend_after_func(WEND_HOUR, not_to_be_called, NULL);
+	wend_ticker *ticker = wend_ticker_make(MS);
+
+	for (int i = 0; i < 10; i++) {
+		next = wend_ctx_with_cancel(leaf);
+		wend_ctx_release(leaf);
+		leaf = next;
+	}
+	CHECK(wend_ctx_done(leaf) != NULL);
+	wend_sleep(3 * MS);
+	CHECK_EQ(wend_num_coroutines(), 1);
+	CHECK(wend_ctx_func_stop(f));
+	end(root);
+	check_dead(leaf, -ECANCELED);
+	CHECK_EQ(wend_num_coroutines(), 1);
+	wend_ctx_func_release(f);
+	CHECK(wend_timer_stop(t));
+	wend_timer_release(t);
+	wend_ticker_release(ticker);
+	wend_ctx_release(leaf);
+}
+
 static void cancel_it(void *ctx)
 {
 	wend_ctx_cancel(ctx);
@@ -630,11 +679,6 @@ CO_TEST(functions_of_a_cancelled_context_are_called_at_once)
 	wend_ctx_func_release(f);
 	wend_ctx_release(ctx);
 	wend_chan_release(called);
-}
-
-static void not_to_be_called(void *unused)
-{
-	CHECK(!"called after stop");
 }
 
 CO_TEST(functions_are_not_called_after_stop)

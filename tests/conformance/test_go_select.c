@@ -95,6 +95,22 @@ CO_TEST(a_select_of_nothing_or_nil_blocks_for_ever)
 	CHECK_EQ(wend_select(NULL, 0, WEND_SELECT_DEFAULT), -1);
 }
 
+/* select.go */
+CO_TEST(nil_channels_are_never_chosen)
+{
+	ints *c = ints_make(1);
+	int v = 0, x = 1;
+
+	for (int i = 0; i < 1000; i++) {
+		wend_case k[5] = {WEND_CASE_SEND(NULL, &x), WEND_CASE_RECV(NULL, &v), WEND_CASE_SEND(c, &x), WEND_CASE_RECV(c, &v),
+						  WEND_CASE_SEND(NULL, &x)};
+
+		CHECK_EQ(wend_select(k, 5, i % 3 ? 0 : WEND_SELECT_DEFAULT), i % 2 ? 3 : 2);
+	}
+	CHECK_EQ(v, 1);
+	ints_release(c);
+}
+
 /* ---- Waking a select ---------------------------------------------------------------------------- */
 
 static struct waiting {

@@ -623,6 +623,36 @@ CO_TEST(a_ticker_ticks_stops_and_is_reset)
 	wend_ticker_release(t);
 }
 
+/* TestTeardown: whatever state they are in when they go. */
+CO_TEST(tickers_come_and_go_one_after_the_other)
+{
+	int64_t v;
+
+	for (int i = 0; i < 30; i++) {
+		wend_ticker *t = wend_ticker_make(100 * WEND_MICROSECOND);
+
+		if (i % 3)
+			CHECK(wend_chan_recv(wend_ticker_chan(t), &v));
+		if (i % 2)
+			wend_ticker_stop(t);
+		wend_ticker_release(t);
+	}
+}
+
+/* TestTickTimes: a tick says when it was, not when it is received. */
+CO_TEST(a_ticks_value_is_its_time)
+{
+	wend_ticker *t = wend_ticker_make(5 * MS);
+	int64_t before = wend_now(), v;
+
+	wend_sleep(20 * MS);
+	CHECK(wend_chan_recv(wend_ticker_chan(t), &v));
+	CHECK_LE(before, v);
+	if (!TEST_SANITIZED)
+		CHECK_LE(v, before + 19 * MS);
+	wend_ticker_release(t);
+}
+
 /* Ticks come at multiples of the period, however late one was; one that is not fetched is dropped. */
 CO_TEST(a_slow_receiver_loses_ticks_and_keeps_the_rhythm)
 {

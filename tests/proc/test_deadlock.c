@@ -115,6 +115,31 @@ static void acquire_twice(void *unused)
 	sink++;
 }
 
+static void select_empty(void *unused)
+{
+	wend_case k = {.chan = wend_chan_make(sizeof(int), 0), .elem = &sink, .op = WEND_OP_RECV};
+
+	wend_select(&k, 1, 0);
+	sink++;
+}
+
+static void read_then_write(void *unused)
+{
+	static wend_rwmutex lock;
+
+	wend_rwmutex_rlock(&lock);
+	wend_rwmutex_lock(&lock);
+	sink++;
+}
+
+static wend_once once;
+
+static void do_itself(void *unused)
+{
+	wend_once_do(&once, do_itself, NULL);
+	sink++;
+}
+
 static const struct {
 	const char *name, *reason;
 	void (*fn)(void *);
@@ -128,6 +153,9 @@ static const struct {
 	{"write_then_read", "sync.RWMutex.RLock", write_then_read},
 	{"wait_cond", "sync.Cond.Wait", wait_cond},
 	{"acquire_twice", "semaphore.Acquire", acquire_twice},
+	{"select_empty", "select", select_empty},
+	{"read_then_write", "sync.RWMutex.Lock", read_then_write},
+	{"do_itself", "sync.Once.Do", do_itself},
 };
 #define NWAITS (sizeof waits / sizeof *waits)
 
@@ -181,6 +209,22 @@ static void locked(void)
 	wend_select(NULL, 0, 0);
 }
 
+static void lock_and_wait(void *started)
+{
+	wend_lock_thread();
+	wend_chan_close(started);
+	wend_select(NULL, 0, 0);
+}
+
+static void other_locked(void)
+{
+	wend_chan *started = wend_chan_make(0, 0);
+
+	CHECK_EQ(wend_go(lock_and_wait, started), 0);
+	wend_chan_recv(started, NULL);
+	wend_select(NULL, 0, 0);
+}
+
 TEST(a_locked_coroutine_deadlocks_too)
 {
 	struct child c = child_of(simple);
@@ -189,6 +233,13 @@ TEST(a_locked_coroutine_deadlocks_too)
 	child_free(&c);
 	c = child_of(locked);
 	begins(&c, DEADLOCK "\ncoroutine 1 [select (no cases), locked to thread]:");
+	child_free(&c);
+	if (TEST_TSAN) /* main goes on on another thread; see above */
+		return;
+	c = child_of(other_locked);
+	begins(&c, DEADLOCK "\ncoroutine ");
+	CHECK_HAS(c.err, "\ncoroutine 1 [select (no cases)]:");
+	CHECK_HAS(c.err, " [select (no cases), locked to thread]: for 0.");
 	child_free(&c);
 }
 

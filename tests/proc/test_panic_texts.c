@@ -496,6 +496,30 @@ TEST(deferred_calls_of_a_fatal_panic_may_give_way)
 	dies(yields_in_panic, "1\n", "panic: after yields\n\n");
 }
 
+static int64_t nap(void *unused)
+{
+	return usleep(1000);
+}
+
+static void block_first(void *unused)
+{
+	CHECK_EQ(wend_blocking(nap, NULL), 0);
+	puts("1");
+	wend_sleep(WEND_MILLISECOND);
+}
+
+static void blocks_in_panic(void)
+{
+	WEND_DEFERS;
+	wend_defer(block_first, NULL);
+	wend_panic("after a blocking call");
+}
+
+TEST(deferred_calls_of_a_fatal_panic_may_block_and_sleep)
+{
+	dies(blocks_in_panic, "1\n", "panic: after a blocking call\n\n");
+}
+
 static void index_out_of_range(void)
 {
 	int array[3] = {0};

@@ -47,6 +47,26 @@ CO_TEST(what_cannot_be_made_is_null)
 	wend_ctx_release(parent);
 }
 
+/* TestAllocs */
+CO_TEST(making_one_takes_one_allocation)
+{
+	wend_ctx *parent = wend_ctx_with_cancel(wend_ctx_background());
+
+	for (int i = 0; i < MAKERS; i++) {
+		wend_ctx *ctx;
+
+		wend_ctx_release(makers[i](parent)); /* the timers' heap has its memory */
+		fault_set("malloc", 1000, ENOMEM);
+		ctx = makers[i](parent);
+		(void)wend_ctx_done(ctx);
+		CHECK_EQ(fault_calls("malloc"), 1);
+		fault_clear();
+		wend_ctx_release(ctx);
+	}
+	wend_ctx_cancel(parent);
+	wend_ctx_release(parent);
+}
+
 static void count(void *n)
 {
 	__atomic_add_fetch((int *)n, 1, __ATOMIC_RELEASE);
