@@ -15,7 +15,7 @@ export JOBS PRESETS WEND_STRESS_SECONDS WEND_SEED
 export MODEL_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test quick model mutants bench bench-check bench-aa bench-power bench-save report install clean help
+.PHONY: all lib test quick model mutants bench bench-check bench-aa bench-power bench-choices bench-save report install clean help
 .PHONY: setup-build setup-test setup-bench setup-check setup-report
 
 all: setup-build ## library, examples and tests, release build, into build/
@@ -56,6 +56,9 @@ bench-aa: setup-check ## how often bench-check cries wolf on this machine; SECON
 
 bench-power: setup-check ## which planted faults bench-check finds on this machine; SECONDS_TO_MEASURE=170
 	@scripts/bench-calibrate power --jobs $(JOBS)
+
+bench-choices: setup-check ## what other values of the scheduler's knobs do on this machine; SECONDS_TO_MEASURE=170
+	@scripts/bench-calibrate choices --jobs $(JOBS)
 
 report: setup-report ## one HTML page and a Markdown summary of the last run, into results/report
 	@scripts/report

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""How good the gate is on a machine: results/machines/FINGERPRINT/calibration/. Written by
-scripts/bench-calibrate, read by the gate for its floors.
+"""How good the gate is on a machine, and what the scheduler's choices do there:
+results/machines/FINGERPRINT/calibration/. Written by scripts/bench-calibrate, read by the gate for its floors.
 
-Blocks are comparisons of a build with itself, trials comparisons with a fault of known size. Both are made by what
-`make bench-check` is made of, and counted, never resampled: each stands for itself."""
+Blocks are comparisons of a build with itself, trials comparisons with a fault of known size, choices comparisons of a
+knob's value with its default. All are made by what `make bench-check` is made of, and counted, never resampled: each
+stands for itself."""
 import os
 
 from . import compare, fingerprint, gate, record, store
@@ -26,14 +27,15 @@ def load(results, name, kind):
 
 
 def entries(kind):
-    return "blocks" if kind == "aa" else "trials"
+    return {"aa": "blocks", "power": "trials", "choices": "choices"}[kind]
 
 
 def save(results, name, kind, data, facts, build):
     """Writes it with a fresh summary."""
     data["machine"] = {"hard": fingerprint.hard(facts, build), "soft": fingerprint.soft(facts),
                        "build": fingerprint.build_of(build)}
-    data["summary"] = (summary_of_blocks if kind == "aa" else summary_of_trials)(data[entries(kind)])
+    summary = {"aa": summary_of_blocks, "power": summary_of_trials, "choices": summary_of_choices}[kind]
+    data["summary"] = summary(data[entries(kind)])
     path = path_of(results, name, kind)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     store.write(path, record.trimmed(data))
@@ -74,6 +76,27 @@ def trial(row, raised, when, commit, injected, metric):
             "verdict": gate.row_verdict(measures)[0], "failed": failed, "found": metric in failed}
 
 
+def choice(row, raised, when, commit, knob):
+    """The record of a row under a knob's value, against the default."""
+    measures = [m for m in row.measures(raised) if m["metric"] in TIMED]
+    return {"when": when, "commit": commit, "class": row.cls, "row": row.name, "knob": knob,
+            "rounds": len(row.series[0]),
+            "measures": [{"metric": m["metric"], "change": m["change"], "interval": m["interval"], "floor": m["floor"],
+                          "word": word_of(m)} for m in measures]}
+
+
+def word_of(measure):
+    """better or worse: beyond the floor, and the whole interval on that side; same: the whole interval within the floor."""
+    change, ci, floor = measure["change"], measure["interval"], measure["floor"]
+    if ci is None:
+        return "open"
+    if ci[0] > 0 and change > floor:
+        return "worse"
+    if ci[1] < 0 and change < -floor:
+        return "better"
+    return "same" if -floor < ci[0] and ci[1] < floor else "open"
+
+
 # ---- Summaries ----------------------------------------------------------------------------------
 
 def summary_of_blocks(blocks):
@@ -107,8 +130,27 @@ def summary_of_trials(trials):
     return out
 
 
+WORDS = ("better", "worse", "same", "open")
+
+
+def summary_of_choices(choices):
+    out = []
+    for knob in dict.fromkeys(c["knob"] for c in choices):
+        mine = [c for c in choices if c["knob"] == knob]
+        line = {"knob": knob, "rows": len(mine)}
+        for metric in TIMED:
+            words = [m["word"] for c in mine for m in c["measures"] if m["metric"] == metric]
+            line[metric] = {w: words.count(w) for w in WORDS}
+        out.append(line)
+    return out
+
+
 def told(kind, summary):
     """The summary in words, a line each."""
+    if kind == "choices":
+        return ["%-18s %d rows; CPU time: %s; wall clock: %s" % (
+            s["knob"], s["rows"], *(", ".join("%d %s" % (s[m][w], w) for w in WORDS if s[m][w]) for m in TIMED))
+            for s in summary]
     if kind == "aa":
         return ["class %s: %d false alarms in %d comparisons of %d rows (%d after the first series, %d undecided): the "
                 "rate is at most %.1f %%, with 95 %% certainty" % (

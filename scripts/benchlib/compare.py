@@ -215,10 +215,10 @@ def spread(counts_of_side, metric):
 # ---- Rounds -------------------------------------------------------------------------------------
 
 def measure(rows, base, head, env, budget, raised, show, many=pairs.PAIRS, slower=None, most=gate.MOST_ROUNDS,
-            confirm=True):
+            confirm=True, head_env=None):
     """Fills the series of the rows, for `budget` seconds at most. many: pairs a round, at most. For calibration:
     slower, {row: factor} by which the head overdoes; most, rounds of a row that stays undecided; confirm, whether
-    bad ones are seen again."""
+    bad ones are seen again; head_env, the environment of the head, where it differs."""
     rng, most_pairs = random.Random(), many
     start, sizes, spent = time.monotonic(), {}, []
 
@@ -229,7 +229,7 @@ def measure(rows, base, head, env, budget, raised, show, many=pairs.PAIRS, slowe
         began = time.monotonic()
         try:
             row.series[which].append(pairs.one_round(row.name, base, head, env, rng, sizes, many,
-                                                     (slower or {}).get(row.name, 1.0)))
+                                                     (slower or {}).get(row.name, 1.0), head_env))
         except pairs.Gone as e:
             row.gone, row.skipped = str(e), e.skipped
         spent.append(time.monotonic() - began)

@@ -142,14 +142,15 @@ def flat(said):
     return out
 
 
-def one_round(row, base, head, env, rng, sizes, pairs=PAIRS, slower=1.0):
+def one_round(row, base, head, env, rng, sizes, pairs=PAIRS, slower=1.0, head_env=None):
     """{metric: (base, head, change)}: medians over the pairs; change is the median log ratio of times, else the
-    difference. base, head: programs. sizes remembers operations a burst. Raises Gone."""
+    difference. base, head: programs. sizes remembers operations a burst. head_env: of the head, where it differs.
+    Raises Gone."""
     sides = {}
     try:
         for side in rng.sample(["base", "head"], 2):
-            program, factor = (base, 1.0) if side == "base" else (head, slower)
-            sides[side] = Served(program, row, env, rng.randrange(4096), factor, "the %s's" % side)
+            program, factor, its_env = (base, 1.0, env) if side == "base" else (head, slower, head_env or env)
+            sides[side] = Served(program, row, its_env, rng.randrange(4096), factor, "the %s's" % side)
         for side in sides.values():
             side.wait_ready()
         if row not in sizes:

@@ -6,7 +6,7 @@ import re
 
 from benchlib import fingerprint
 
-from . import curves, gate_view, machine_box, plots, rungs, theme, verdicts
+from . import choices, curves, gate_view, machine_box, plots, rungs, theme, verdicts
 from .view import bullets, esc, folded, plural, section
 
 METHOD = (
@@ -50,11 +50,10 @@ def absent(view):
         out.append("Base against head: <code>make bench-check</code> was not run before the report.")
     if len(view.history) < 2:
         out.append("Trend: this is the first run of this machine; <code>make bench-save</code> keeps runs.")
-    for kind, what, how in (("aa", "False alarms of the gate", "bench-aa"), ("power", "What the gate finds", "bench-power")):
+    for kind, what, how in (("aa", "False alarms of the gate", "bench-aa"), ("power", "What the gate finds", "bench-power"),
+                            ("choices", "Scheduler choices", "bench-choices")):
         if not view.calibration.get(kind):
             out.append("%s: not measured on this machine; <code>make %s</code> does." % (what, how))
-    out.append("Scheduler choices: the knobs (<code>WENDDEBUG=help</code>) stand at their defaults in this run. "
-               "docs/scheduler.md has what was tried and what it did.")
     return out
 
 
@@ -75,8 +74,8 @@ def every_row(view):
 
 NAV = (("claims", "Claims"), ("check", "Base against head"), ("machine", "Machine"),
        ("ladder", "Cost ladder"), ("peers", "Peers"), ("scaling", "Throughput"),
-       ("latency", "Latency"), ("memory", "Memory"), ("bars", "Bars"), ("trend", "Trend"),
-       ("gate", "Gate"), ("method", "Method"))
+       ("latency", "Latency"), ("memory", "Memory"), ("choices", "Scheduler"), ("bars", "Bars"),
+       ("trend", "Trend"), ("gate", "Gate"), ("method", "Method"))
 
 
 def build(view):
@@ -86,7 +85,7 @@ def build(view):
     sections = [verdicts.claims(view), gate_view.check(view), machine_box.box(view),
                 rungs.section_of(view).replace("</section>", every_row(view) + "</section>"),
                 rungs.peers(view), curves.scaling(view, pyplot), curves.latency(view, pyplot),
-                curves.memory(view, pyplot), verdicts.bars(view), curves.trend(view, pyplot),
+                curves.memory(view, pyplot), choices.choices(view), verdicts.bars(view), curves.trend(view, pyplot),
                 gate_view.calibration(view), method(view)]
     body = "".join(sections)
     nav = "".join('<a href="#%s">%s</a>' % (a, t) for a, t in NAV if 'id="%s"' % a in body)

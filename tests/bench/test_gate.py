@@ -333,13 +333,28 @@ class Calibrations(unittest.TestCase):
         s = calibration.summary_of_trials([found, missed, other])
         self.assertEqual([(x["trials"], x["found"]) for x in s], [(2, 1), (1, 1)])
 
+    def test_choices(self):
+        words = {}
+        for name, change in (("worse", 0.08), ("better", -0.08), ("same", 0.0)):
+            c = calibration.choice(row_of(cpu=change, wall=0.0, wakes=1.0), RAISED, "now", "abc", "next=0")
+            self.assertEqual([m["metric"] for m in c["measures"]], ["cpu", "wall"])
+            words[name] = c["measures"][0]["word"]
+            self.assertEqual(words[name], name)
+        # Astride the floor, or too few rounds: nothing is said.
+        self.assertEqual(calibration.word_of({"change": 0.04, "interval": [-0.01, 0.09], "floor": 0.03}), "open")
+        self.assertEqual(calibration.word_of({"change": 0.4, "interval": None, "floor": 0.03}), "open")
+        s = calibration.summary_of_choices([c, c])
+        self.assertEqual((s[0]["knob"], s[0]["rows"], s[0]["cpu"]["same"], s[0]["wall"]["same"]), ("next=0", 2, 2, 2))
+        self.assertIn("CPU time: 2 same", calibration.told("choices", s)[0])
+
     def test_what_was_least_done_is_next(self):
         self.assertEqual(calibration.fewest(["a", "b", "c"], ["a", "a", "b"], 2), ["c", "b"])
 
     def test_stored_calibrations_hold_together(self):
         folder = os.path.join(ROOT, "results", "machines")
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
-            for kind, summary in (("aa", calibration.summary_of_blocks), ("power", calibration.summary_of_trials)):
+            for kind, summary in (("aa", calibration.summary_of_blocks), ("power", calibration.summary_of_trials),
+                                  ("choices", calibration.summary_of_choices)):
                 data = calibration.load(os.path.join(ROOT, "results"), name, kind)
                 again = json.loads(json.dumps(rough(summary(data[calibration.entries(kind)]))))
                 self.assertEqual(rough(data["summary"]), again, (name, kind))

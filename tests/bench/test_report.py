@@ -69,9 +69,20 @@ POWER = {"schema": "wend-calibration-1", "kind": "power", "fingerprint": REC["fi
                                     "passed": 0, "change": 0.049, "rate_at_least": 0.86}]}
 
 
+CHOICES = {"schema": "wend-calibration-1", "kind": "choices", "fingerprint": REC["fingerprint"], "machine": FACTS,
+           "summary": [{"knob": "next=0", "rows": 2, "cpu": {"better": 0, "worse": 1, "same": 0, "open": 1},
+                        "wall": {"better": 1, "worse": 0, "same": 1, "open": 0}}],
+           "choices": [{"when": "2026-01-02T03:04:05+00:00", "commit": "abc", "class": "one", "row": name, "knob": "next=0",
+                        "rounds": 10, "measures": [
+                            {"metric": "cpu", "change": cpu, "interval": ci, "floor": 0.03, "word": word},
+                            {"metric": "wall", "change": -0.2, "interval": [-0.3, -0.1], "floor": 0.1, "word": other}]}
+                       for name, cpu, ci, word, other in (("yield/1000", 0.08, [0.05, 0.1], "worse", "better"),
+                                                          ("chan/hop", 0.01, None, "open", "same"))]}
+
+
 def whole():
     """A view with everything there can be."""
-    return view.View(REC, EARLIER, {"aa": AA, "power": POWER}, CHECK)
+    return view.View(REC, EARLIER, {"aa": AA, "power": POWER, "choices": CHOICES}, CHECK)
 
 
 PAGE = page.build(whole())
@@ -133,13 +144,13 @@ class Page(unittest.TestCase):
 
     def test_sections_without_data_are_left_out(self):
         text = page.build(view.View(REC))
-        for anchor in ("check", "trend", "gate"):
+        for anchor in ("check", "trend", "gate", "choices"):
             self.assertEqual(text.count('id="%s"' % anchor), 0, anchor)
             self.assertEqual(text.count('href="#%s"' % anchor), 0, anchor)
         # What is left out is named, with what would fill it.
-        for part in ("make bench-check", "make bench-save", "make bench-aa", "make bench-power", "Scheduler choices"):
+        for part in ("make bench-check", "make bench-save", "make bench-aa", "make bench-power", "make bench-choices"):
             self.assertIn(part, text[text.index("Not on this page"):text.index("Reproduce it")])
-        self.assertNotIn("bench-aa", PAGE[PAGE.index("Not on this page"):PAGE.index("Reproduce it")])
+        self.assertNotIn("Not on this page", PAGE)
 
     def test_a_run_of_a_single_row_makes_a_page(self):
         rec = copy.deepcopy(REC)
@@ -190,12 +201,19 @@ class Page(unittest.TestCase):
         for part in ("40", "7.2 %", "20 of 20", "86 %", "yield/2, +5%", "+4.9 %"):
             self.assertIn(part, text)
 
+    def test_scheduler_choices_are_told(self):
+        text = PAGE[PAGE.index('<section id="choices">'):]
+        text = text[:text.index("</section>")]
+        for part in ("<code>next=0</code>", "CPU time: 1 dearer, 1 open; wall clock: 1 cheaper, 1 same", "yield/1000",
+                     "+8.0 % [+5.0, +10.0]", "-20.0 % [-30.0, -10.0]", ">Dearer<", ">Cheaper<"):
+            self.assertIn(part, text)
+
 
 class Samples(unittest.TestCase):
     @unittest.skipUnless(importlib.util.find_spec("jsonschema"), "python3-jsonschema is not installed")
     def test_what_these_tests_draw_is_what_the_scripts_write(self):
         faults = store.validator(os.path.join(ROOT, "results"))
-        for obj in (REC, CHECK, AA, POWER):
+        for obj in (REC, CHECK, AA, POWER, CHOICES):
             self.assertEqual(faults(obj), [], obj["schema"])
 
 
