@@ -36,7 +36,9 @@ def is_dirty(root):
 def require_repository(root):
     try:
         git(root, "rev-parse", "--git-dir")
-    except Wrong:
+    except Wrong as e:
+        if "not a git repository" not in str(e):
+            raise  # git is missing, or trusts nobody here
         raise Wrong("%s is not a git repository: there is no older commit to compare with" % root) from None
 
 

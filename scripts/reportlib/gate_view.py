@@ -80,8 +80,11 @@ def check(view):
     if not c:
         return ""
     kind, word = KIND[c["verdict"]]
-    head = '<p>%s</p><dl class="facts"><dt>head</dt><dd>%s</dd><dt>base</dt><dd>%s</dd></dl>' % (
-        chip(kind, word), esc(_rev(c["head"])), esc(_rev(c["base"])))
+    elsewhere = c["machine"]["fingerprint"]
+    elsewhere = "" if elsewhere == view.rec["fingerprint"] else \
+        "<dt>machine</dt><dd>%s, another than that of the run on this page</dd>" % esc(elsewhere)
+    head = '<p>%s</p><dl class="facts"><dt>head</dt><dd>%s</dd><dt>base</dt><dd>%s</dd>%s</dl>' % (
+        chip(kind, word), esc(_rev(c["head"])), esc(_rev(c["base"])), elsewhere)
     if c["refused"]:
         keys = [(esc(k["key"]), esc(k["base"]), esc(k["head"])) for k in c["refused"]]
         return section("check", "Base against head", "The two are not alike, so no figure is judged.",

@@ -181,6 +181,17 @@ class Front(unittest.TestCase):
         self.program()
         self.refuses("is not a git repository")
 
+    def test_tools_that_are_missing(self):
+        self.two()
+        paths = self.without("valgrind").split(":")
+        for tool, said in (("git", "git is not installed"), ("cmake", "cmake: No such file or directory")):
+            where = next(p for p in (os.path.join(folder, tool) for folder in paths) if os.path.lexists(p))
+            os.rename(where, where + ".away")
+            status, out, err = self.check("--budget", "1", PATH=":".join(paths))
+            self.assertEqual(status, 2, out + err)
+            self.assertIn(said, err)
+            os.rename(where + ".away", where)
+
     def test_unknown_commit_and_first_commit(self):
         self.program()
         self.commit("one")

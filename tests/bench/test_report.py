@@ -191,6 +191,9 @@ class Page(unittest.TestCase):
                      "2 rows without a change"):
             self.assertIn(part, text)
         self.assertEqual(text.count("wakes"), 1)  # in the reason, and not once more
+        self.assertNotIn("another than", text)
+        self.assertIn("00000000, another than that of the run",
+                      gate_view.check(view.View(REC, check=dict(CHECK, machine={"fingerprint": "00000000"}))))
         refused = dict(CHECK, verdict="REFUSED", rows=[],
                        refused=[{"key": "compiler", "base": "GNU 11", "head": "GNU 12"}])
         text = gate_view.check(view.View(REC, check=refused))
