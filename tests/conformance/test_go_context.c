@@ -62,14 +62,9 @@ static void cancel_background(void)
 	wend_ctx_cancel(wend_ctx_background());
 }
 
-static void run_in_child(void *fn)
-{
-	exit(test_run_coroutine((void (*)(void))fn));
-}
-
 static void check_panics(void (*fn)(void), const char *text)
 {
-	struct child c = child_call(run_in_child, (void *)fn, 8);
+	struct child c = child_run(fn, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, text);

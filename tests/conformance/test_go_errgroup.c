@@ -226,14 +226,9 @@ static void change_limit(void)
 	wend_errgroup_set_limit(&limited, 3);
 }
 
-static void run_in_child(void *fn)
-{
-	exit(test_run_coroutine((void (*)(void))fn));
-}
-
 TEST(the_limit_is_not_changed_while_members_run)
 {
-	struct child c = child_call(run_in_child, (void *)change_limit, 8);
+	struct child c = child_run(change_limit, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "panic: errgroup: modify limit while 2 coroutines in the group are still active");
@@ -273,7 +268,7 @@ static void panics(void)
 
 TEST(a_panic_in_a_member_ends_the_process)
 {
-	struct child c = child_call(run_in_child, (void *)panics, 8);
+	struct child c = child_run(panics, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "panic: in a member");

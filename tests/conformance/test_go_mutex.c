@@ -77,41 +77,32 @@ CO_TEST(trylock_fails_on_a_locked_mutex_and_takes_a_free_one)
 
 /* ---- Misuse ---------------------------------------------------------------------------------- */
 
-static int unlock_unlocked(void *unused)
+static void unlock_unlocked(void)
 {
 	wend_mutex mu = WEND_ZERO;
 
-	(void)unused;
 	printf("before\n");
 	wend_mutex_unlock(&mu);
 	printf("after\n");
-	return 0;
 }
 
-static int unlock_twice(void *unused)
+static void unlock_twice(void)
 {
 	wend_mutex mu = WEND_ZERO;
 
-	(void)unused;
 	printf("before\n");
 	wend_mutex_lock(&mu);
 	wend_mutex_unlock(&mu);
 	wend_mutex_unlock(&mu);
 	printf("after\n");
-	return 0;
-}
-
-static void run_in_child(void *fn)
-{
-	_exit(100 + wend_run((int (*)(void *))fn, NULL));
 }
 
 TEST(unlock_of_an_unlocked_mutex_is_fatal)
 {
-	int (*const forms[])(void *) = {unlock_unlocked, unlock_twice};
+	void (*const forms[])(void) = {unlock_unlocked, unlock_twice};
 
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		struct child c = child_call(run_in_child, (void *)forms[i], 8);
+		struct child c = child_run(forms[i], 0);
 
 		CHILD_EXITED(&c, 2);
 		CHECK_HAS(c.err, "fatal error: sync: unlock of unlocked mutex");

@@ -207,91 +207,70 @@ CO_TEST(an_rlocker_takes_and_releases_read_locks)
 
 /* ---- Misuse ---------------------------------------------------------------------------------- */
 
-static int runlock_unlocked(void *unused)
+static void runlock_unlocked(void)
 {
-	(void)unused;
 	printf("before\n");
 	wend_rwmutex_runlock(&rw);
-	return 0;
 }
 
-static int runlock_twice(void *unused)
+static void runlock_twice(void)
 {
-	(void)unused;
 	wend_rwmutex_rlock(&rw);
 	wend_rwmutex_runlock(&rw);
 	printf("before\n");
 	wend_rwmutex_runlock(&rw);
-	return 0;
 }
 
-static int runlock_twice_after_many(void *unused)
+static void runlock_twice_after_many(void)
 {
-	(void)unused;
 	for (int i = 0; i < 100; i++) {
 		wend_rwmutex_rlock(&rw);
 		wend_rwmutex_runlock(&rw);
 	}
 	printf("before\n");
 	wend_rwmutex_runlock(&rw);
-	return 0;
 }
 
-static int runlock_of_writer(void *unused)
+static void runlock_of_writer(void)
 {
-	(void)unused;
 	wend_rwmutex_lock(&rw);
 	printf("before\n");
 	wend_rwmutex_runlock(&rw);
-	return 0;
 }
 
-static int unlock_unlocked(void *unused)
+static void unlock_unlocked(void)
 {
-	(void)unused;
 	printf("before\n");
 	wend_rwmutex_unlock(&rw);
-	return 0;
 }
 
-static int unlock_of_reader(void *unused)
+static void unlock_of_reader(void)
 {
-	(void)unused;
 	wend_rwmutex_rlock(&rw);
 	printf("before\n");
 	wend_rwmutex_unlock(&rw);
-	return 0;
 }
 
-static int unlock_of_readers_after_many(void *unused)
+static void unlock_of_readers_after_many(void)
 {
-	(void)unused;
 	for (int i = 0; i < 100; i++)
 		wend_rwmutex_rlock(&rw);
 	printf("before\n");
 	wend_rwmutex_unlock(&rw);
-	return 0;
 }
 
-static int unlock_twice(void *unused)
+static void unlock_twice(void)
 {
-	(void)unused;
 	wend_rwmutex_lock(&rw);
 	wend_rwmutex_unlock(&rw);
 	printf("before\n");
 	wend_rwmutex_unlock(&rw);
-	return 0;
-}
-
-static void run_in_child(void *fn)
-{
-	_exit(100 + wend_run((int (*)(void *))fn, NULL));
 }
 
 TEST(misuse_is_fatal)
 {
 	static const struct {
-		int (*fn)(void *);
+		void (*fn)(void);
 		const char *text;
 	} cases[] = {
 		{runlock_unlocked, "fatal error: sync: RUnlock of unlocked RWMutex"},
@@ -305,7 +284,7 @@ TEST(misuse_is_fatal)
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct child c = child_call(run_in_child, (void *)cases[i].fn, 8);
+		struct child c = child_run(cases[i].fn, 0);
 
 		test_note("case %zu", i);
 		CHILD_EXITED(&c, 2);

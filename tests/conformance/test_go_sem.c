@@ -218,35 +218,26 @@ CO_TEST(a_cancelled_head_lets_others_go)
 
 /* ---- Misuse ---------------------------------------------------------------------------------- */
 
-static int release_unheld(void *unused)
+static void release_unheld(void)
 {
-	(void)unused;
 	printf("before\n");
 	wend_sem_release(&sem, 1);
-	return 0;
 }
 
-static int release_too_much(void *unused)
+static void release_too_much(void)
 {
-	(void)unused;
 	wend_sem_acquire(&sem, 3);
 	wend_sem_release(&sem, 1);
 	printf("before\n");
 	wend_sem_release(&sem, 3);
-	return 0;
-}
-
-static void run_in_child(void *fn)
-{
-	_exit(100 + wend_run((int (*)(void *))fn, NULL));
 }
 
 TEST(releasing_more_than_held_panics)
 {
-	int (*const forms[])(void *) = {release_unheld, release_too_much};
+	void (*const forms[])(void) = {release_unheld, release_too_much};
 
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		struct child c = child_call(run_in_child, (void *)forms[i], 8);
+		struct child c = child_run(forms[i], 0);
 
 		CHILD_EXITED(&c, 2);
 		CHECK_HAS(c.err, "panic: semaphore: released more than held");

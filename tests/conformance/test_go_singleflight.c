@@ -285,14 +285,9 @@ static void panic_that_is_shared(void)
 	wend_chan_recv(c, &r);
 }
 
-static void run_in_child(void *fn)
-{
-	exit(test_run_coroutine((void (*)(void))fn));
-}
-
 static void check_dies(void (*fn)(void), const char *text)
 {
-	struct child c = child_call(run_in_child, (void *)fn, 8);
+	struct child c = child_run(fn, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, text);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct child {
 	char *out, *err; /* zero-terminated; cut at 1 MiB */
@@ -24,6 +25,11 @@ struct child child_call(void (*fn)(void *), void *arg, double seconds);
  * or NULL. */
 struct child child_exec(const char *const *argv, const char *const *env, double seconds);
 
+/* In programs that use the runtime: fn as the main coroutine of a child, on so many P's (0: as many as usual). When fn returns, the
+ * child exits with status 100. The same in a child that has prepared something. */
+struct child child_run(void (*fn)(void), int procs);
+_Noreturn void child_main(void (*fn)(void), int procs);
+
 void child_free(struct child *c);
 
 /* Prints both outputs as comments; for the path of a failure. */
@@ -37,6 +43,13 @@ void child_show(const struct child *c);
 			test_fail(__FILE__, __LINE__, "exit status %d (signal %d%s), not %d", (c)->status,    \
 					  (c)->signal, (c)->timed_out ? ", timed out" : "", (want));                  \
 		}                                                                                         \
+	} while (0)
+
+/* The same, unless its error output begins with this text. */
+#define CHILD_BEGINS(c, text)                                                                     \
+	do {                                                                                          \
+		if (strncmp((c)->err, (text), strlen(text)) != 0)                                         \
+			test_fail(__FILE__, __LINE__, "not with\n%s, but:\n%s", (text), (c)->err);            \
 	} while (0)
 
 #endif

@@ -12,23 +12,6 @@
 
 #include <wend/wend.h>
 
-static int call(void *fn)
-{
-	wend_maxprocs(1);
-	(*(void (**)(void))fn)();
-	return 0;
-}
-
-static void run(void *fn)
-{
-	_exit(100 + wend_run(call, fn));
-}
-
-static struct child child_of(void (*fn)(void))
-{
-	return child_call(run, &fn, 15);
-}
-
 static wend_waitgroup wg;
 static int ends[2], sink;
 
@@ -66,7 +49,7 @@ static void one_waits_for_input(void)
 
 static void dies_of(void (*fn)(void), const char *text)
 {
-	struct child c = child_of(fn);
+	struct child c = child_run(fn, 1);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "fatal error: ");
@@ -144,7 +127,7 @@ TEST_LIMIT(misuse_is_fatal, 60)
 
 TEST(a_panic_in_a_section_of_fn_is_not_recovered)
 {
-	struct child c = child_of(panic_in_a_section);
+	struct child c = child_run(panic_in_a_section, 1);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "panic: in a section\n");
@@ -168,7 +151,7 @@ void calls_what_panics(void)
 
 TEST(a_panic_in_fn_shows_the_coroutine)
 {
-	struct child c = child_of(calls_what_panics);
+	struct child c = child_run(calls_what_panics, 1);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "panic: blocked\n");
@@ -188,7 +171,7 @@ static void quit_beside_it(void)
 /* Where it called, for what it calls may be anything. */
 TEST(reports_show_where_the_blocking_call_was_made)
 {
-	struct child c = child_of(quit_beside_it);
+	struct child c = child_run(quit_beside_it, 1);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "SIGQUIT: quit");
@@ -231,7 +214,7 @@ static void nobody_after_the_call(void)
 
 TEST(no_deadlock_while_somebody_is_in_a_call)
 {
-	struct child c = child_of(nobody_after_the_call);
+	struct child c = child_run(nobody_after_the_call, 1);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_EQ(c.out, "slept\n");
@@ -263,7 +246,7 @@ TEST(calls_within_fn_do_not_hide_a_deadlock)
 
 	if (TEST_TSAN)
 		test_skip("ThreadSanitizer starts a thread of its own in the child once it has a second one: nothing is proven");
-	c = child_of(nobody_after_foreign_calls);
+	c = child_run(nobody_after_foreign_calls, 1);
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "fatal error: all coroutines are asleep - deadlock!\n");
 	child_free(&c);
@@ -313,9 +296,10 @@ TEST(the_end_names_who_is_in_a_call)
 	child_free(&c);
 }
 
-static void call_nothing(void)
+static int call_nothing(void *unused)
 {
-	CHECK_EQ(wend_blocking(nothing, NULL), 0);
+	(void)unused;
+	return (int)wend_blocking(nothing, NULL);
 }
 
 static void end_before_it_is_over(void *unused)
@@ -328,7 +312,7 @@ static void end_before_it_is_over(void *unused)
 	CHECK_EQ(pthread_create(&t, NULL, writes_later, NULL), 0);
 	CHECK_EQ(wend_run(end_on_this_thread, &fn), 3);
 	pthread_join(t, NULL);
-	CHECK_EQ(wend_run(call, &(void (*)(void)){call_nothing}), 0); /* it starts again */
+	CHECK_EQ(wend_run(call_nothing, NULL), 0); /* it starts again */
 	_exit(40);
 }
 
@@ -462,7 +446,7 @@ TEST(a_thread_that_fails_once_is_tried_again)
 	struct child c;
 
 	setenv("WEND_MAXPROCS", "1", 1);
-	c = child_of(reads_what_another_writes);
+	c = child_run(reads_what_another_writes, 1);
 	CHILD_EXITED(&c, 100);
 	CHECK_EQ(fault_hits("pthread_create"), 1);
 	child_free(&c);

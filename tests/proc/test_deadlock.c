@@ -9,30 +9,7 @@
 
 #include <wend/wend.h>
 
-static int call(void *fn)
-{
-	wend_maxprocs(1);
-	(*(void (**)(void))fn)();
-	return 0;
-}
-
-static void run(void *fn)
-{
-	_exit(100 + wend_run(call, fn));
-}
-
-static struct child child_of(void (*fn)(void))
-{
-	return child_call(run, &fn, 15);
-}
-
 #define DEADLOCK "fatal error: all coroutines are asleep - deadlock!\n"
-
-static void begins(const struct child *c, const char *text)
-{
-	CHILD_EXITED(c, 2);
-	CHECK_MSG(strncmp(c->err, text, strlen(text)) == 0, "not with %s, but:\n%s", text, c->err);
-}
 
 /* ---- One for each reason --------------------------------------------------------------------- */
 
@@ -175,10 +152,11 @@ static void all_wait(void)
 /* Head, function that waits and creator of each. */
 TEST(the_report_names_every_coroutine)
 {
-	struct child c = child_of(all_wait);
+	struct child c = child_run(all_wait, 1);
 	char text[200];
 
-	begins(&c, DEADLOCK "\ncoroutine ");
+	CHILD_EXITED(&c, 2);
+	CHILD_BEGINS(&c, DEADLOCK "\ncoroutine ");
 	CHECK_EQ(c.out, "printed before");
 	CHECK_HAS(c.err, "\ncoroutine 1 [sync.WaitGroup.Wait]:");
 	CHECK_HAS(c.err, "\nall_wait(...)\n\t");
@@ -227,17 +205,20 @@ static void other_locked(void)
 
 TEST(a_locked_coroutine_deadlocks_too)
 {
-	struct child c = child_of(simple);
+	struct child c = child_run(simple, 1);
 
-	begins(&c, DEADLOCK "\ncoroutine 1 [select (no cases)]:");
+	CHILD_EXITED(&c, 2);
+	CHILD_BEGINS(&c, DEADLOCK "\ncoroutine 1 [select (no cases)]:");
 	child_free(&c);
-	c = child_of(locked);
-	begins(&c, DEADLOCK "\ncoroutine 1 [select (no cases), locked to thread]:");
+	c = child_run(locked, 1);
+	CHILD_EXITED(&c, 2);
+	CHILD_BEGINS(&c, DEADLOCK "\ncoroutine 1 [select (no cases), locked to thread]:");
 	child_free(&c);
 	if (TEST_TSAN) /* main goes on on another thread; see above */
 		return;
-	c = child_of(other_locked);
-	begins(&c, DEADLOCK "\ncoroutine ");
+	c = child_run(other_locked, 1);
+	CHILD_EXITED(&c, 2);
+	CHILD_BEGINS(&c, DEADLOCK "\ncoroutine ");
 	CHECK_HAS(c.err, "\ncoroutine 1 [select (no cases)]:");
 	CHECK_HAS(c.err, " [select (no cases), locked to thread]: for 0.");
 	child_free(&c);
@@ -259,9 +240,10 @@ static void in_a_panic(void)
 
 TEST(a_panic_may_end_in_a_deadlock)
 {
-	struct child c = child_of(in_a_panic);
+	struct child c = child_run(in_a_panic, 1);
 
-	begins(&c, DEADLOCK "\ncoroutine 1 [select (no cases)]:");
+	CHILD_EXITED(&c, 2);
+	CHILD_BEGINS(&c, DEADLOCK "\ncoroutine 1 [select (no cases)]:");
 	CHECK_HAS(c.err, "\nwend_panic(...)\n");
 	child_free(&c);
 }
@@ -293,7 +275,7 @@ static void woken_from_outside(void)
 
 TEST(a_thread_that_could_wake_somebody_is_waited_for)
 {
-	struct child c = child_of(woken_from_outside);
+	struct child c = child_run(woken_from_outside, 1);
 
 	CHILD_EXITED(&c, 100);
 	CHECK_EQ(c.out, "woken");

@@ -32,31 +32,14 @@ static void panics(void *text)
 	wend_panic(text);
 }
 
-/* fn as the main coroutine of a child. */
-static int call(void *fn)
-{
-	(*(void (**)(void))fn)();
-	return 0;
-}
-
-static void run(void *fn)
-{
-	_exit(100 + wend_run(call, fn));
-}
-
-static struct child child_of(void (*fn)(void))
-{
-	return child_call(run, &fn, 15);
-}
-
 /* The child prints `out`, then dies with `err` first on its standard error. */
 static void dies(void (*fn)(void), const char *out, const char *err)
 {
-	struct child c = child_of(fn);
+	struct child c = child_run(fn, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_EQ(c.out, out);
-	CHECK_MSG(strncmp(c.err, err, strlen(err)) == 0, "starts with:\n%s\nnot with:\n%s", c.err, err);
+	CHILD_BEGINS(&c, err);
 	child_free(&c);
 }
 
@@ -115,7 +98,7 @@ TEST(the_stack_shows_where_each_panic_came_from)
 	static const char *const in_order[] = {"\npanics(...)\n\t", "test_panic_texts.c:", "\nwend_panic(...)\n",
 										   "\npanicking_function(...)\n\t", "test_panic_texts.c:",
 										   "\nstack(...)\n\t", "test_panic_texts.c:"};
-	struct child c = child_of(stack);
+	struct child c = child_run(stack, 0);
 	const char *at = c.err;
 
 	CHILD_EXITED(&c, 2);
@@ -142,7 +125,7 @@ static void on_a_thread(void)
 
 TEST(a_foreign_thread_may_panic)
 {
-	struct child c = child_of(on_a_thread);
+	struct child c = child_run(on_a_thread, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "panic: here\n\nthread [running]:\n");
@@ -182,7 +165,7 @@ static void in_another(void)
 
 TEST(a_panic_in_any_coroutine_ends_the_program)
 {
-	struct child c = child_of(in_another);
+	struct child c = child_run(in_another, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "panic: here\n\ncoroutine ");
@@ -564,7 +547,7 @@ static void panic_race(void)
 TEST_LIMIT(a_report_that_has_begun_is_finished, 60)
 {
 	for (int i = 0; i < 4; i++) {
-		struct child c = child_of(panic_race);
+		struct child c = child_run(panic_race, 0);
 
 		if (strstr(c.err, "panic: crash")) {
 			CHILD_EXITED(&c, 2);

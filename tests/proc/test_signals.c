@@ -26,27 +26,6 @@
 #define FAULTS __attribute__((noinline, noclone, no_sanitize("undefined", "address")))
 #endif
 
-static int call(void *fn)
-{
-	(*(void (**)(void))fn)();
-	return 0;
-}
-
-static void run(void *fn)
-{
-	_exit(100 + wend_run(call, fn));
-}
-
-static struct child child_of(void (*fn)(void))
-{
-	return child_call(run, &fn, 15);
-}
-
-static void starts_with(const struct child *c, const char *text)
-{
-	CHECK_MSG(strncmp(c->err, text, strlen(text)) == 0, "not with %s, but:\n%s", text, c->err);
-}
-
 /* ---- Panics ---------------------------------------------------------------------------------- */
 
 static long sink;
@@ -96,11 +75,11 @@ static void division(void)
 
 TEST(a_nil_pointer_ends_the_program_as_a_panic)
 {
-	struct child c = child_of(nil);
+	struct child c = child_run(nil, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_EQ(c.out, "printed before");
-	starts_with(&c, NIL "[signal SIGSEGV: segmentation violation code=0x1 addr=0xc pc=0x");
+	CHILD_BEGINS(&c, NIL "[signal SIGSEGV: segmentation violation code=0x1 addr=0xc pc=0x");
 	CHECK_HAS(c.err, "\n\ncoroutine 1 [running]:\nloads(...)\n\t");
 	CHECK_HAS(c.err, "test_signals.c:");
 	CHECK_HAS(c.err, "\nnil(...)\n");
@@ -110,10 +89,10 @@ TEST(a_nil_pointer_ends_the_program_as_a_panic)
 /* A string function keeps no frame pointer: its caller must not be missing. */
 TEST(also_in_a_string_function)
 {
-	struct child c = child_of(nil_length);
+	struct child c = child_run(nil_length, 0);
 
 	CHILD_EXITED(&c, 2);
-	starts_with(&c, NIL);
+	CHILD_BEGINS(&c, NIL);
 	CHECK_HAS(c.err, "\nmeasures(...)\n\t");
 	CHECK_HAS(c.err, "\nnil_length(...)\n\t");
 	child_free(&c);
@@ -121,10 +100,10 @@ TEST(also_in_a_string_function)
 
 TEST(a_division_by_zero_ends_the_program_as_a_panic)
 {
-	struct child c = child_of(division);
+	struct child c = child_run(division, 0);
 
 	CHILD_EXITED(&c, 2);
-	starts_with(&c, "panic: runtime error: integer divide by zero\n[signal SIGFPE: floating-point exception code=0x1 addr=0x");
+	CHILD_BEGINS(&c, "panic: runtime error: integer divide by zero\n[signal SIGFPE: floating-point exception code=0x1 addr=0x");
 	CHECK_HAS(c.err, "\n\ncoroutine 1 [running]:\ndivides(...)\n\t");
 	child_free(&c);
 }
@@ -151,11 +130,11 @@ static void wild(void)
 
 TEST(a_wild_address_is_fatal)
 {
-	struct child c = child_of(wild);
+	struct child c = child_run(wild, 0);
 
 	CHILD_EXITED(&c, 2);
 	CHECK_EQ(c.out, "printed before");
-	starts_with(&c, "unexpected fault address 0x");
+	CHILD_BEGINS(&c, "unexpected fault address 0x");
 	CHECK_HAS(c.err, "\nfatal error: fault\n[signal SIGSEGV: segmentation violation code=0x2 addr=0x");
 	CHECK_HAS(c.err, "\n\ncoroutine 1 [running]:\nloads(...)\n\t");
 	CHECK_HAS(c.err, "\nwild(...)\n\t");
@@ -174,10 +153,10 @@ static void inside_printf(void)
 
 TEST(a_fault_inside_the_c_library_is_fatal)
 {
-	struct child c = child_of(inside_printf);
+	struct child c = child_run(inside_printf, 0);
 
 	CHILD_EXITED(&c, 2);
-	starts_with(&c, "fatal error: unexpected signal in the C library\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x10");
+	CHILD_BEGINS(&c, "fatal error: unexpected signal in the C library\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x10");
 	CHECK_HAS(c.err, "libc.so");
 	child_free(&c);
 }
@@ -206,7 +185,7 @@ static void sent(void)
 
 TEST(foreign_threads_die_as_they_would_have)
 {
-	struct child c = child_of(on_a_thread);
+	struct child c = child_run(on_a_thread, 0);
 
 	CHECK_EQ(c.signal, SIGSEGV);
 	child_free(&c);
@@ -214,7 +193,7 @@ TEST(foreign_threads_die_as_they_would_have)
 
 TEST(a_signal_that_was_sent_kills_as_it_would_have)
 {
-	struct child c = child_of(sent);
+	struct child c = child_run(sent, 0);
 
 	CHECK_EQ(c.signal, SIGSEGV);
 	child_free(&c);
@@ -247,11 +226,9 @@ static void both(void)
 
 static void run_both(void *unused)
 {
-	void (*fn)(void) = both;
-
 	(void)unused;
 	signal(SIGFPE, handler);
-	run(&fn);
+	child_main(both, 0);
 }
 
 TEST(a_handler_from_before_gets_signals_that_are_sent)
@@ -300,12 +277,12 @@ static void quit(void)
 
 TEST(sigquit_shows_all_coroutines)
 {
-	struct child c = child_of(quit);
+	struct child c = child_run(quit, 0);
 	const char *at = c.err;
 
 	CHILD_EXITED(&c, 2);
 	CHECK_EQ(c.out, "printed before");
-	starts_with(&c, "SIGQUIT: quit\nPC=0x");
+	CHILD_BEGINS(&c, "SIGQUIT: quit\nPC=0x");
 	CHECK_HAS(c.err, "\n\ncoroutine 1 [running]:\n");
 	CHECK_HAS(c.err, "\nspinning_function(...)\n\t");
 	for (int i = 0; i < 3; i++) {
@@ -327,11 +304,9 @@ static void own_quit(int sig)
 
 static void run_own_quit(void *unused)
 {
-	void (*fn)(void) = quit;
-
 	(void)unused;
 	signal(SIGQUIT, own_quit);
-	run(&fn);
+	child_main(quit, 0);
 }
 
 TEST(a_handler_of_the_programs_own_keeps_sigquit)
@@ -357,7 +332,7 @@ static void panic_beside_others(void)
 static struct child with_level(const char *level)
 {
 	setenv("WENDTRACEBACK", level, 1);
-	return child_of(panic_beside_others);
+	return child_run(panic_beside_others, 0);
 }
 
 TEST_LIMIT(wendtraceback_chooses_how_much, 60)
@@ -375,7 +350,7 @@ TEST_LIMIT(wendtraceback_chooses_how_much, 60)
 		struct child c = with_level(want[i].level);
 
 		CHILD_EXITED(&c, 2);
-		starts_with(&c, "panic: with a trace\n");
+		CHILD_BEGINS(&c, "panic: with a trace\n");
 		CHECK_MSG(!strstr(c.err, "\npanic_beside_others(...)") == !want[i].own, "%s:\n%s", want[i].level, c.err);
 		CHECK_MSG(!strstr(c.err, "\nwait_for_ever(...)") == !want[i].others, "%s:\n%s", want[i].level, c.err);
 		CHECK_MSG(!strstr(c.err, "\nwend__g_main(...)") == !want[i].inner, "%s:\n%s", want[i].level, c.err);
