@@ -23,13 +23,13 @@ WEND_CHAN_TYPE(longs, int64_t);
 
 static wend_waitgroup over;
 
-static void start(void (*fn)(void *), void *arg)
+static inline void start(void (*fn)(void *), void *arg)
 {
 	wend_waitgroup_add(&over, 1);
 	CHECK_EQ(wend_go(fn, arg), 0);
 }
 
-static void all_over(void)
+static inline void all_over(void)
 {
 	wend_waitgroup_wait(&over);
 }

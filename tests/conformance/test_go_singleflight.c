@@ -7,7 +7,6 @@
 #include "harness/test.h"
 
 #define ADD(x, n) __atomic_add_fetch(&(x), (n), __ATOMIC_ACQ_REL)
-#define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 
 enum { CALLERS = 10 };
 
