@@ -153,7 +153,7 @@ struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
 	for (;;) {
 		uint32_t value = ec_value(&gp->ec);
 
-		/* acq: pairs with ready_elsewhere; with stop_begin. mutant: the section's fence orders it, too */
+		/* acq: pairs with ready_elsewhere; with stop_begin */
 		if (atm_load_acq(&gp->awake) || !running())
 			break;
 		ec_wait(&gp->ec, value, 0);
@@ -188,7 +188,7 @@ noinline void ready_elsewhere(struct m *mp, struct g *gp)
 {
 	mark_ready(gp);
 	if (gp->flags & G_FOREIGN) {
-		/* rel: what the waker did; pairs with park_foreign. mutant: as there */
+		/* rel: what the waker did; pairs with park_foreign */
 		atm_store_rel(&gp->awake, 1);
 		ec_inc(&gp->ec);
 		return;

@@ -294,7 +294,7 @@ bool foreign_may(void)
 
 bool foreign_alone(void)
 {
-	return false;
+	return flags & THREADS_ALONE;
 }
 
 void enter_slow(struct m *mp)

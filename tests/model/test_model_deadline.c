@@ -314,6 +314,27 @@ MODEL_TEST(who_gives_up_a_wait_group_is_left_alone, .cover = 3)
 	model_cover(rc == 0);
 }
 
+static void wait_in_time_or_for_ever(void *in_time)
+{
+	if (in_time)
+		rc = wend_waitgroup_wait_dl(&wg, clock_now());
+	else
+		wend_waitgroup_wait(&wg);
+	if (rc == 0)
+		MODEL_CHECK_EQ(atm_load_rlx(&taken), 1);
+}
+
+MODEL_TEST(a_wait_group_is_waited_for_without_a_runtime)
+{
+	threads_begin(1, THREADS_ALONE);
+	wg = (wend_waitgroup)WEND_ZERO;
+	wend_waitgroup_add(&wg, 1);
+	rc = 0;
+	foreign_go(wait_in_time_or_for_ever, model_choose(2) ? &rc : NULL);
+	work_and_be_done(NULL);
+	threads_join();
+}
+
 /* ---- Mutex, reader-writer mutex ----------------------------------------------------------------- */
 
 static wend_rwmutex rw;

@@ -28,6 +28,8 @@ enum {
 	/* A coroutine gives its P back when it parks, and goes on on any free one; there may be more coroutines than
 	 * P's. Else each keeps its own, and there must be one for each. */
 	THREADS_MIGRATE = 2,
+	/* Foreign threads find no runtime: they wait by looking. */
+	THREADS_ALONE = 4,
 };
 
 void threads_begin(int nprocs, unsigned flags);
