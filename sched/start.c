@@ -154,11 +154,12 @@ static int start(const struct wend_config *cfg)
 
 /* ---- End ---------------------------------------------------------------------------------------- */
 
-static void stop_begin(void)
+/* Whether it is the caller who ends it: of two, one is too late. */
+static bool stop_begin(void)
 {
 	atm_store_rlx(&sched.ended, 1); /* rlx: the CAS releases it */
 	if (!atm_cas_sc(&sched.phase, PHASE_RUNNING, PHASE_STOPPING))
-		return;
+		return false;
 	lock(&sched.lock);
 	for (struct m *mp = sched.all_m; mp; mp = mp->all_link)
 		atm_or_sc(&mp->attn, ATTN_STOP);
@@ -167,6 +168,7 @@ static void stop_begin(void)
 		ec_inc(&mp->ec);
 	unlock(&sched.lock);
 	foreign_release_all();
+	return true;
 }
 
 static bool everybody_gone(const struct m *but)
@@ -374,25 +376,28 @@ int wend_start(const struct wend_config *cfg)
 
 	if (!mp)
 		rc = -ENOMEM;
-	if (rc == 0) {
-		struct p *pp = first_p(); /* before anybody else can take it */
-
-		atm_store_rel(&sched.phase, PHASE_RUNNING);
-		rc = m_start(mp, pp, false);
-	}
 	if (rc) {
 		free_everything();
 		atm_store_rel(&sched.phase, PHASE_OFF);
+		return rc;
 	}
+
+	struct p *pp = first_p(); /* before anybody else can take it */
+
+	atm_store_rel(&sched.phase, PHASE_RUNNING);
+	rc = m_start(mp, pp, false);
+	/* Other threads may be in, and have started M's of their own, since it was RUNNING. */
+	if (rc && stop_begin())
+		stop_finish(NULL);
 	return rc;
 }
 
 int wend_stop(void)
 {
-	if (getm() || sched.run_mode || !running()) {
+	/* running() before run_mode, which it acquires. */
+	if (getm() || !running() || sched.run_mode || !stop_begin()) {
 		fprintf(stderr, "wend: wend_stop ends what wend_start began, from a foreign thread\n");
 		return -EINVAL;
 	}
-	stop_begin();
 	return stop_finish(NULL);
 }

@@ -58,8 +58,8 @@ WEND_API int wend_run(int (*fn)(void *), void *arg);
 WEND_API WEND_NODISCARD int wend_start(const struct wend_config *cfg);
 
 /* Ends what wend_start began, with the same rules as wend_run's end. Called from a foreign thread.
- * 0, -ETIMEDOUT as above, -EINVAL when the runtime was not started by wend_start or the caller is a
- * coroutine. */
+ * 0, -ETIMEDOUT as above, -EINVAL when the runtime was not started by wend_start, another thread is
+ * ending it, or the caller is a coroutine. */
 WEND_API int wend_stop(void);
 
 /* Defines the program's main function as a coroutine: WEND_MAIN(argc, argv) { ...; return 0; }

@@ -3,6 +3,8 @@
  * The runtime begins and ends: wend_run, wend_start and wend_stop, the end of main. */
 #include "conformance/coroutines.h"
 
+#include <sched.h>
+
 static int return_seven(void *arg)
 {
 	CHECK_EQ(arg, (void *)&count);
@@ -156,6 +158,44 @@ TEST_LIMIT(start_and_stop_inside_a_host_program, 20)
 	}
 	CHECK_EQ(LOAD(count), 2000);
 	test_threads_become(threads);
+}
+
+static int stop_round, stopped;
+
+static void *stop_each_round(void *rounds)
+{
+	for (int i = 1; i <= (int)(intptr_t)rounds; i++) {
+		for (int k = 0; LOAD(stop_round) < i; k++)
+			if (k % 256 == 255)
+				sched_yield();
+		if (wend_stop() == 0)
+			ADD(stopped, 1);
+		ADD(count, 1);
+	}
+	return NULL;
+}
+
+/* Two that come at the same time must not both free everything. */
+TEST_LIMIT(of_two_threads_that_stop_it_one_does, 20)
+{
+	enum { ROUNDS = 2000 };
+	uint64_t rng = test_seed();
+	wend_config one = {.maxprocs = 1};
+	pthread_t other;
+
+	CHECK_EQ(pthread_create(&other, NULL, stop_each_round, (void *)(intptr_t)ROUNDS), 0);
+	for (int i = 1; i <= ROUNDS; i++) {
+		CHECK_EQ(wend_start(&one), 0);
+		STORE(stop_round, i);
+		for (uint64_t k = test_rand(&rng) % 64; k; k--)
+			(void)LOAD(count);
+		if (wend_stop() == 0)
+			ADD(stopped, 1);
+		while (LOAD(count) < i)
+			sched_yield();
+		CHECK_EQ(LOAD(stopped), i);
+	}
+	pthread_join(other, NULL);
 }
 
 static void stop_inside(void *unused)
