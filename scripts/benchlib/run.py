@@ -228,6 +228,15 @@ def settle(before, limit=5.0):
         time.sleep(0.02)
 
 
+def say(out, text):
+    """A reader who has left (`make bench | head`) ends neither the measuring nor changes its outcome."""
+    try:
+        out.write(text)
+        out.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
 class Progress:
     """One line that is rewritten on a terminal; every tenth second a line elsewhere."""
 
@@ -245,17 +254,14 @@ class Progress:
             self.done + 1, self.total, round_ + 1, elapsed, max(left, 0), row.name)
         if self.tty:
             width = shutil.get_terminal_size().columns - 1
-            self.out.write("\r\x1b[K" + text[:width])
-            self.out.flush()
+            say(self.out, "\r\x1b[K" + text[:width])
         elif now - self.last >= 10 or not self.done:
-            self.out.write(text + "\n")
-            self.out.flush()
+            say(self.out, text + "\n")
             self.last = now
 
     def end(self):
         if self.tty:
-            self.out.write("\r\x1b[K")
-            self.out.flush()
+            say(self.out, "\r\x1b[K")
 
 
 def stop(process):

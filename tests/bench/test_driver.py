@@ -106,7 +106,28 @@ class Driver(unittest.TestCase):
         self.assertAlmostEqual(a["instructions"], b["instructions"], delta=0.1)
         self.assertTrue(0.5 < b["instructions"] < 50, (a, b))
 
+    def test_a_reader_who_leaves_loses_nothing(self):
+        p = subprocess.Popen(self.command("end/fail|time/manual", "--budget", "1"),
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        p.stdout.close()
+        p.stderr.close()
+        self.assertEqual(p.wait(timeout=50), 1)
+        _, rows = self.data()
+        self.assertEqual(rows["time/manual"]["status"], "ok")
+        self.assertTrue(os.path.exists(os.path.join(self.out, "latest.md")))
+
+    def test_a_folder_that_takes_no_results_is_told_of_before_measuring(self):
+        self.out = os.path.join(self.out, "file")
+        with open(self.out, "w", encoding="utf-8"):
+            pass
+        p = self.run_bench("end/hang", "--timeout", "40")
+        self.assertEqual(p.returncode, 2)
+        self.assertIn("scripts/bench: results cannot be written: ", p.stderr)
+        self.assertNotIn("Traceback", p.stderr)
+
     def test_wrong_arguments(self):
+        for procs in ("0", "-1", "abc"):
+            self.assertEqual(self.run_bench("time/manual", env={"PROCS": procs}).returncode, 2, procs)
         self.assertEqual(self.run_bench("no_such_row").returncode, 2)
         self.assertEqual(self.run_bench("(").returncode, 2)
         self.assertEqual(self.run_bench("x", "--build", "/nowhere").returncode, 2)
