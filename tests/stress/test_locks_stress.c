@@ -134,6 +134,7 @@ static void worker(void *seed)
 static void *foreign_worker(void *seed)
 {
 	work((uint64_t)(uintptr_t)seed, false);
+	wend_waitgroup_done(&wg);
 	return NULL;
 }
 
@@ -143,7 +144,7 @@ static int everybody(void *arg)
 	double end = test_now() + test_stress_seconds();
 	pthread_t t[THREADS];
 
-	wend_waitgroup_add(&wg, WORKERS);
+	wend_waitgroup_add(&wg, WORKERS + THREADS); /* threads, too: they leave read locks to coroutines, which want a P */
 	for (int i = 0; i < WORKERS; i++)
 		CHECK_EQ(wend_go(worker, (void *)(uintptr_t)test_rand(&rng)), 0);
 	for (int i = 0; i < THREADS; i++)
