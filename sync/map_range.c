@@ -584,6 +584,7 @@ void wend_map_free(wend_map *m)
 
 		lock(&core->lock);
 		core->freed = true;
+		core->rangers = NULL; /* coroutines that were gone with their runtime, and their stacks with them */
 		h = take_free(core);
 		unlock(&core->lock);
 		for (struct held *following; h; h = following) {

@@ -14,6 +14,7 @@
 
 #include "base/race.h"
 #include "sync/waiters_priv.h"
+#include "sync/waitq_priv.h"
 #include "wend/panic.h"
 
 #define NEW 0ULL
@@ -68,11 +69,18 @@ void wend__once_do_slow(wend_once *o, void (*fn)(void *), void *arg)
 		run(o, fn, arg);
 		return;
 	}
-	if (atm_load_acq(&o->wend__word) != DONE) { /* acq O1 */
+	while (atm_load_acq(&o->wend__word) != DONE) { /* acq O1 */
 		struct m *mp = enter();
 
+		if (alone(mp)) {
+			leave_foreign();
+			waitq_nap(); /* nobody wakes it any more */
+			continue;
+		}
 		mp = g_park(mp, current(mp, "wend_once_do"), WAIT_ONCE, o, commit_wait, o);
 		leave_any(mp);
+		if (likely(mp))
+			break; /* else the runtime may have ended around a foreign thread */
 	}
 	race_acquire(o);
 }

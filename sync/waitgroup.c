@@ -94,15 +94,18 @@ static bool commit_wait(struct g *gp, void *arg)
 
 void wend_waitgroup_wait(wend_waitgroup *wg)
 {
-	if (count_of(atm_load_acq(&wg->wend__state)) != 0) { /* acq W1 */
+	while (count_of(atm_load_acq(&wg->wend__state)) != 0) { /* acq W1 */
 		struct m *mp = enter();
-		bool ended = alone(mp);
 
-		if (!ended)
-			mp = g_park(mp, current(mp, "wend_waitgroup_wait"), WAIT_WAITGROUP, wg, commit_wait, wg);
-		leave_any(mp);
-		if (unlikely(ended))
+		if (alone(mp)) {
+			leave_foreign();
 			poll(wg, NULL);
+			break;
+		}
+		mp = g_park(mp, current(mp, "wend_waitgroup_wait"), WAIT_WAITGROUP, wg, commit_wait, wg);
+		leave_any(mp);
+		if (likely(mp))
+			break; /* else the runtime may have ended around a foreign thread */
 	}
 	race_acquire(wg);
 }

@@ -29,6 +29,9 @@
  * What was replaced, deleted or cleared shortly before wend_map_free may be destroyed after it has returned. A
  * wend_retire_barrier that is called then waits for all of it, and arg is not used any more. Without one, arg must
  * stay valid until the runtime has ended with no foreign thread in a section.
+ *
+ * A map of strings or bytes, or with `destroy`, in whose range a coroutine still stood when the runtime ended destroys
+ * nothing any more until it is freed, and must not be ranged over again.
  */
 #ifndef WEND_MAP_H
 #define WEND_MAP_H

@@ -212,7 +212,7 @@ TEN = [
 	("atomics/deque.c", "atm_xchg_sc(&d->bottom, b);", "items_survive_growth_full"),
 	("atomics/deque.c", "if (owner_outside(d))", "one_gets_the_last_item_take_asym"),
 	("atomics/deque.h", "atm_store_rel(&d->bottom, b + 1); /* rel D1 */\n	return 0;", "a_slot_is_used_again_asym"),
-	("sync/waitgroup.c", "if (count_of(atm_load_acq(&wg->wend__state)) != 0) { /* acq W1 */", "who_waits_sees_what_was_done"),
+	("sync/waitgroup.c", "while (count_of(atm_load_acq(&wg->wend__state)) != 0) { /* acq W1 */", "who_waits_sees_what_was_done"),
 ]
 
 

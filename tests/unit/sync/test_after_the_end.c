@@ -102,6 +102,62 @@ TEST(writers_keep_their_deadlines)
 	wend_rwmutex_free(&rw);
 }
 
+static bool over;
+
+static void *wait_for_all(void *unused)
+{
+	wend_waitgroup_wait(&wg);
+	CHECK(__atomic_load_n(&over, __ATOMIC_ACQUIRE));
+	return unused;
+}
+
+TEST(a_wait_group_is_waited_for_beyond_the_end)
+{
+	pthread_t t;
+
+	CHECK_EQ(wend_start(NULL), 0);
+	wend_waitgroup_add(&wg, 1);
+	t = in_thread(wait_for_all, NULL);
+	end_the_runtime();
+	usleep(5000);
+	__atomic_store_n(&over, true, __ATOMIC_RELEASE);
+	wend_waitgroup_done(&wg);
+	pthread_join(t, NULL);
+}
+
+static wend_once once;
+static bool begun;
+
+static void slowly(void *unused)
+{
+	(void)unused;
+	__atomic_store_n(&begun, true, __ATOMIC_RELEASE);
+	usleep(60000);
+	__atomic_store_n(&over, true, __ATOMIC_RELEASE);
+}
+
+static void *ask_once(void *unused)
+{
+	wend_once_do(&once, slowly, NULL);
+	CHECK(__atomic_load_n(&over, __ATOMIC_ACQUIRE));
+	return unused;
+}
+
+TEST(a_once_is_waited_for_beyond_the_end)
+{
+	pthread_t t[2];
+
+	CHECK_EQ(wend_start(NULL), 0);
+	t[0] = in_thread(ask_once, NULL);
+	while (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+		usleep(100);
+	t[1] = in_thread(ask_once, NULL);
+	end_the_runtime();
+	ask_once(NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+}
+
 /* ---- After it ----------------------------------------------------------------------------------- */
 
 static void *release_all(void *unused)

@@ -567,6 +567,53 @@ CO_TEST(goexit_out_of_range_holds_nothing_for_ever)
 	wend_map_free(&m);
 }
 
+static wend_sem never = WEND_SEM(0);
+
+static bool wait_for_ever(uint64_t key, uint64_t value, void *waits)
+{
+	(void)key, (void)value;
+	*(bool *)waits = true;
+	wend_sem_acquire(&never, 1);
+	return true;
+}
+
+static void range_for_ever(void *waits)
+{
+	(void)wend_map_range(&m, wait_for_ever, waits);
+}
+
+static int leave_one_in_range(void *unused)
+{
+	bool waits = false;
+
+	(void)unused;
+	CHECK_EQ(wend_go(range_for_ever, &waits), 0);
+	while (!waits)
+		wend_yield();
+	CHECK(wend_map_delete(&m, 1));
+	wend_retire_barrier();
+	CHECK_EQ(destroyed[1], 0);
+	return 0;
+}
+
+/* Its stack is gone with the runtime. */
+TEST(a_map_may_be_freed_whose_range_the_runtimes_end_has_cut_off)
+{
+	uint64_t v;
+
+	setenv("WEND_MAXPROCS", "1", 1);
+	map_make(&m, WORDS, destroy, &arg_of_destroy);
+	for (uint64_t i = 1; i <= 3; i++)
+		CHECK_EQ(wend_map_store(&m, i, i), 0);
+	CHECK_EQ(wend_run(leave_one_in_range, NULL), 0);
+	CHECK(wend_map_delete(&m, 2));
+	CHECK(wend_map_load(&m, 3, &v));
+	wend_map_free(&m);
+	wend_retire_barrier();
+	for (int i = 1; i <= 3; i++)
+		CHECK_EQ(destroyed[i], 1);
+}
+
 CO_TEST(range_stops_when_told)
 {
 	int n = 0;
