@@ -318,7 +318,8 @@ static __attribute__((noreturn)) void die_of_fault(int sig, const siginfo_t *inf
 	} else {
 		wend__die_begin();
 		if (mp->curg && !atm_load_rlx(&mp->in_rt) && !foreign_inside()) /* rlx: our own */
-			fprintf(stderr, "unexpected fault address %p\nfatal error: fault\n%s", info->si_addr, note);
+			fprintf(stderr, "unexpected fault address 0x%lx\nfatal error: fault\n%s",
+					(unsigned long)(uintptr_t)info->si_addr, note); /* %p would say (nil) */
 		else
 			fprintf(stderr, "fatal error: unexpected signal during runtime execution\n%s", note);
 	}

@@ -391,22 +391,27 @@ static int recv_until(wend_chan *c, void *elem, bool *ok, struct until *until)
 }
 
 /* The nil channel: nothing comes before the deadline. */
-static cold int nil_until(int64_t deadline)
+static cold int nil_until(int64_t deadline, enum wait_reason reason)
 {
+	int64_t left;
+
 	if (deadline == NEVER)
-		chan_block_for_ever(WAIT_CHAN_RECEIVE_NIL, "a nil channel");
-	wend_sleep(deadline - clock_now());
+		chan_block_for_ever(reason, "a nil channel");
+	if (!__builtin_sub_overflow(deadline, clock_now(), &left))
+		wend_sleep(left);
 	return -ETIMEDOUT;
 }
 
 int wend_chan_send_dl(wend_chan *c, const void *elem, int64_t deadline)
 {
-	return likely(c) ? send_until(c, elem, &(struct until){.deadline = deadline}) : nil_until(deadline);
+	return likely(c) ? send_until(c, elem, &(struct until){.deadline = deadline})
+					 : nil_until(deadline, WAIT_CHAN_SEND_NIL);
 }
 
 int wend_chan_recv_dl(wend_chan *c, void *elem, bool *ok, int64_t deadline)
 {
-	return likely(c) ? recv_until(c, elem, ok, &(struct until){.deadline = deadline}) : nil_until(deadline);
+	return likely(c) ? recv_until(c, elem, ok, &(struct until){.deadline = deadline})
+					 : nil_until(deadline, WAIT_CHAN_RECEIVE_NIL);
 }
 
 /* The same: nothing comes before the context is cancelled. */

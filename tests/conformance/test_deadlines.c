@@ -95,6 +95,8 @@ CO_TEST(a_nil_channel_times_out)
 	CHECK_EQ(ints_recv_dl(NULL, &v, NULL, deadline), -ETIMEDOUT);
 	CHECK(wend_now() >= deadline);
 	CHECK_EQ(ints_send_dl(NULL, 1, 0), -ETIMEDOUT);
+	CHECK_EQ(ints_send_dl(NULL, 1, INT64_MIN), -ETIMEDOUT);
+	CHECK_EQ(ints_recv_dl(NULL, &v, NULL, INT64_MIN), -ETIMEDOUT);
 }
 
 CO_TEST(a_select_times_out_with_no_case_carried_out)

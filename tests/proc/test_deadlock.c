@@ -34,6 +34,18 @@ static void nil_receive(void *unused)
 	sink++;
 }
 
+static void send_dl_nil(void *unused)
+{
+	(void)unused;
+	sink = wend_chan_send_dl(NULL, &sink, WEND_FOREVER);
+}
+
+static void recv_dl_nil(void *unused)
+{
+	(void)unused;
+	sink = wend_chan_recv_dl(NULL, &sink, NULL, WEND_FOREVER);
+}
+
 static void send_full(void *unused)
 {
 	wend_chan *c = wend_chan_make(sizeof(int), 1);
@@ -123,6 +135,8 @@ static const struct {
 } waits[] = {
 	{"nil_channel", "chan send (nil chan)", nil_channel},
 	{"nil_receive", "chan receive (nil chan)", nil_receive},
+	{"send_dl_nil", "chan send (nil chan)", send_dl_nil},
+	{"recv_dl_nil", "chan receive (nil chan)", recv_dl_nil},
 	{"send_full", "chan send", send_full},
 	{"receive_empty", "chan receive", receive_empty},
 	{"select_nothing", "select (no cases)", select_nothing},

@@ -141,6 +141,22 @@ TEST(a_wild_address_is_fatal)
 	child_free(&c);
 }
 
+/* Of an address that no page table can hold the kernel says only that there was a fault. */
+static void no_address(void)
+{
+	loads((int *)0x8000000000001000);
+	sink++;
+}
+
+TEST(an_address_that_cannot_be_is_fatal)
+{
+	struct child c = child_run(no_address, 0);
+
+	CHILD_EXITED(&c, 2);
+	CHILD_BEGINS(&c, "unexpected fault address 0x0\nfatal error: fault\n[signal SIGSEGV: segmentation violation code=0x80 addr=0x0");
+	child_free(&c);
+}
+
 /* printf holds the stream's lock while it measures the string. */
 static void inside_printf(void)
 {
