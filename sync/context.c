@@ -230,6 +230,11 @@ wend_ctx_func *wend_ctx_after_func(wend_ctx *ctx, void (*fn)(void *), void *arg)
 	if (!f)
 		return NULL;
 	*f = (struct wend_ctx_func){.ctx = ref(ctx), .fn = fn, .arg = arg, .again = {.kind = &trying_again}};
+	if (c == &never) { /* nobody will call it: in a list of its own, and gone when its maker lets go of it */
+		f->node.next = f->node.prev = &f->node;
+		atm_store_rlx(&f->refs, 1); /* rlx: published with the pointer */
+		return f;
+	}
 	atm_store_rlx(&f->refs, 2); /* rlx: published under the lock */
 	race_release(f);
 	lock(&c->lock);
@@ -255,7 +260,7 @@ bool wend_ctx_func_stop(wend_ctx_func *f)
 	lock(&c->lock);
 	stopped = take_off(&c->funcs, &f->node);
 	unlock(&c->lock);
-	if (stopped)
+	if (stopped && c != &never)
 		unref_func(mp, f);
 	leave_any(mp);
 	return stopped;

@@ -110,9 +110,9 @@ WEND_API void *wend_ctx_value(const wend_ctx *ctx, const void *key);
 typedef struct wend_ctx_func wend_ctx_func;
 
 /* fn(arg) in a coroutine of its own when ctx is cancelled, at once if it is. The caller may release what is returned,
- * if it will not stop it. It holds ctx; an unstopped function, too, until ctx is cancelled: when fn runs it holds nothing, so
- * retain for it what it uses. NULL when memory is exhausted. When
- * no coroutine can be had at that time, it is tried again every millisecond.
+ * if it will not stop it. It holds ctx; an unstopped function, too, until ctx is cancelled, but for one that never is: when
+ * fn runs it holds nothing, so retain for it what it uses. NULL when memory is exhausted. When no coroutine can be had at
+ * that time, it is tried again every millisecond.
  * Fatal: `go of nil func value`. */
 WEND_API wend_ctx_func *wend_ctx_after_func(wend_ctx *ctx, void (*fn)(void *), void *arg);
 

@@ -4,6 +4,8 @@
 #include "harness/fault.h"
 #include "harness/test.h"
 
+#include <malloc.h>
+
 #include <wend/wend.h>
 
 static wend_ctx *with_deadline(wend_ctx *parent)
@@ -85,6 +87,35 @@ CO_TEST(a_function_without_memory_is_not_registered)
 	wend_yield();
 	CHECK_EQ(calls, 0);
 	wend_ctx_release(ctx);
+}
+
+/* What is in use; checkers of memory have their own allocator, so that it stays the same there. */
+static size_t in_use(void)
+{
+	return mallinfo2().uordblks;
+}
+
+/* Nor what it holds: a server may ask for one with each request. */
+CO_TEST(a_function_that_nobody_can_call_is_not_kept)
+{
+	int calls = 0;
+	size_t before = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		wend_ctx *ctx = wend_ctx_with_value(wend_ctx_background(), "k", NULL);
+		wend_ctx_func *f = wend_ctx_after_func(ctx, count, &calls);
+
+		wend_ctx_release(ctx);
+		if (i % 2) {
+			CHECK(wend_ctx_func_stop(f));
+			CHECK(!wend_ctx_func_stop(f));
+		}
+		wend_ctx_func_release(f);
+		if (i == 1000)
+			before = in_use();
+	}
+	CHECK_LE(in_use(), before + 10000);
+	CHECK_EQ(calls, 0);
 }
 
 /* Done and cancel take none. */
