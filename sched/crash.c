@@ -38,8 +38,7 @@ static bool print_one(struct g *gp, uint64_t id, size_t size, void *arg)
 		traceback_print(gp, g_waits(state) ? wait_reason_name(gp->wait_reason) : "runnable", pcs, n,
 						all_frames);
 	} else {
-		traceback_print(gp, "running", pcs, 0, all_frames);
-		fputs("\tcoroutine running on another thread; stack unavailable\n", stderr);
+		traceback_print(gp, "running", NULL, 0, all_frames);
 	}
 	return true;
 }

@@ -412,7 +412,8 @@ static const char *text_of(const char *pc, bool all_frames)
 
 static void print_head(const struct g *gp, const char *state)
 {
-	bool waits = gp && g_waits(atm_load_acq(&gp->state)) && gp->parked_at;
+	/* Who dies in a blocking call runs, for people. */
+	bool waits = gp && g_waits(atm_load_acq(&gp->state)) && gp->parked_at && strcmp(state, "running") != 0;
 	int64_t ns = waits ? clock_now() - gp->parked_at : 0;
 
 	if (!gp) {
@@ -453,6 +454,8 @@ void traceback_print(const struct g *gp, const char *state, const void **pcs, in
 	bool any = all_frames;
 
 	print_head(gp, state);
+	if (!pcs)
+		fputs("\tcoroutine running on other thread; stack unavailable\n", stderr);
 	for (int i = 0; i < n && !any; i++)
 		any = text_of(pcs[i], false)[0];
 	all_frames = all_frames || !any; /* nothing but the library's: then those */

@@ -31,7 +31,7 @@ struct walk walk_parked(struct g *gp);
 int traceback_walk(struct walk at, const void **pcs, int max);
 
 /* Prints `coroutine ID [state]: name`, or for gp NULL `thread [state]:`, and the frames, to stderr. all_frames: the
- * library's own, too. */
+ * library's own, too. pcs NULL: it runs, and not here. */
 void traceback_print(const struct g *gp, const char *state, const void **pcs, int n, bool all_frames);
 
 /* One line per frame with nothing but object and offset: takes no lock and no memory. */

@@ -54,6 +54,7 @@ static void dies_of(void (*fn)(void), const char *text)
 	CHILD_EXITED(&c, 2);
 	CHECK_HAS(c.err, "fatal error: ");
 	CHECK_HAS(c.err, text);
+	CHECK_HAS(c.err, " [running]:\n");
 	child_free(&c);
 }
 

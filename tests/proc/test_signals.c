@@ -312,6 +312,33 @@ TEST(sigquit_shows_all_coroutines)
 	child_free(&c);
 }
 
+static void spin(void *spins)
+{
+	for (__atomic_store_n((bool *)spins, true, __ATOMIC_RELEASE);;)
+		sink++;
+}
+
+static void quit_beside_one_that_runs(void)
+{
+	static bool spins;
+
+	CHECK_EQ(wend_go(spin, &spins), 0);
+	while (!__atomic_load_n(&spins, __ATOMIC_ACQUIRE))
+		wend_sleep(WEND_MILLISECOND);
+	raise(SIGQUIT);
+}
+
+/* Go's words, in Go's order. */
+TEST(sigquit_says_that_the_stack_of_one_that_runs_is_not_there)
+{
+	struct child c = child_run(quit_beside_one_that_runs, 2);
+
+	CHILD_EXITED(&c, 2);
+	CHECK_HAS(c.err, " [running]:\n\tcoroutine running on other thread; stack unavailable\n"
+					 "created by quit_beside_one_that_runs in coroutine 1\n\t");
+	child_free(&c);
+}
+
 static void own_quit(int sig)
 {
 	(void)sig;
