@@ -49,6 +49,7 @@
 #define enter_slow wend__enter_slow
 #define find_work wend__find_work
 #define foreign_alone wend__foreign_alone
+#define foreign_ends wend__foreign_ends
 #define foreign_pending wend__foreign_pending
 #define fresh_put wend__fresh_put
 #define g_free wend__g_free

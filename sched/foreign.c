@@ -91,6 +91,11 @@ bool foreign_alone(void)
 	return !foreign_may() && atm_load_rlx(&sched.ended); /* rlx: set by an end that this thread knows of, or why not wait */
 }
 
+bool foreign_ends(void)
+{
+	return !running();
+}
+
 static void make_key(void)
 {
 	if (pthread_key_create(&key, thread_over) != 0)

@@ -130,6 +130,9 @@ static inline struct m *enter_for(const char *what)
  * go on by looking. (False before any runtime: current complains then.) */
 bool foreign_alone(void);
 
+/* For a foreign thread that has waited and not left yet: the runtime is about to end, which may be why it is awake. */
+bool foreign_ends(void);
+
 static force_inline bool alone(const struct m *mp)
 {
 	return unlikely(!mp) && foreign_alone();

@@ -78,9 +78,11 @@ void wend__once_do_slow(wend_once *o, void (*fn)(void *), void *arg)
 			continue;
 		}
 		mp = g_park(mp, current(mp, "wend_once_do"), WAIT_ONCE, o, commit_wait, o);
+		bool again = unlikely(!mp) && foreign_ends();
+
 		leave_any(mp);
-		if (likely(mp))
-			break; /* else the runtime may have ended around a foreign thread */
+		if (!again)
+			break;
 	}
 	race_acquire(o);
 }

@@ -103,9 +103,11 @@ void wend_waitgroup_wait(wend_waitgroup *wg)
 			break;
 		}
 		mp = g_park(mp, current(mp, "wend_waitgroup_wait"), WAIT_WAITGROUP, wg, commit_wait, wg);
+		bool again = unlikely(!mp) && foreign_ends();
+
 		leave_any(mp);
-		if (likely(mp))
-			break; /* else the runtime may have ended around a foreign thread */
+		if (!again)
+			break;
 	}
 	race_acquire(wg);
 }

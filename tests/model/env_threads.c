@@ -292,6 +292,11 @@ bool foreign_may(void)
 	return true;
 }
 
+bool foreign_ends(void)
+{
+	return false;
+}
+
 bool foreign_alone(void)
 {
 	return flags & THREADS_ALONE;

@@ -184,6 +184,22 @@ CO_TEST(foreign_threads_wait)
 		pthread_join(t[i], NULL);
 }
 
+/* As a coroutine does: the group is in use again before the thread can look. */
+CO_TEST(a_thread_that_waits_belongs_to_the_round_in_which_it_began)
+{
+	struct pair p = {.exited = 0};
+	pthread_t t;
+
+	wend_waitgroup_add(&p.first, 1);
+	wend_waitgroup_add(&p.second, 1);
+	CHECK(pthread_create(&t, NULL, thread_waits, &p) == 0);
+	TEST_SLEEP_MS(20);
+	wend_waitgroup_done(&p.first);
+	wend_waitgroup_add(&p.first, 1);
+	wend_waitgroup_wait(&p.second);
+	CHECK(pthread_join(t, NULL) == 0);
+}
+
 static void *thread_does(void *wg)
 {
 	TEST_SLEEP_MS(10);
