@@ -146,6 +146,8 @@ LADDER = [
         Rung("  two P's", "latency/open_p2/0", None, (), "lat.p50"),
         Rung("turn among 4 a CPU, mean", "oversub/coroutines", "oversub/threads", (), "lat.mean"),
         Rung("  two P's", "oversub/coroutines_p2", "oversub/threads_p2", (), "lat.mean"),
+        Rung("beside a ping-pong, max", "yield/beside_pair", None, [("Go", "go/yield_beside_pair")],
+             "lat.max"),
         Rung("light beside hog, mean", "claims/hog", "claims/hog_thread", (), "lat.mean"),
         Rung("next beside a block, p50", "blocking/next_runs", None,
              [("Go", "go/blocking_next_runs"), ("pinned", "blocking/next_runs_pinned")], "lat.p50"),

@@ -83,6 +83,35 @@ func yielders(k int) func(*result, int) time.Duration {
 	}
 }
 
+// yieldBesidePair: one gives way beside two that hand a token to each other without end; how long it waits for its turn.
+func yieldBesidePair(r *result, n int) time.Duration {
+	a, b := make(chan byte), make(chan byte)
+	waits := samples{}
+	var over int32
+	play := func(from, to chan byte) {
+		for x := range from {
+			if atomic.LoadInt32(&over) != 0 {
+				close(to)
+				return
+			}
+			to <- x
+		}
+	}
+	go play(a, b)
+	go play(b, a)
+	a <- 0
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		from := time.Now()
+		runtime.Gosched()
+		waits.ns = append(waits.ns, int64(time.Since(from)))
+	}
+	all := time.Since(start)
+	r.Lat = quantiles([]samples{waits})
+	atomic.StoreInt32(&over, 1)
+	return all
+}
+
 func spawnJoinOne(_ *result, n int) time.Duration {
 	start := time.Now()
 	for i := 0; i < n; i++ {
@@ -794,6 +823,7 @@ func rows(full bool, procs int) []row {
 	}
 	both("yield", "/2", yielders(2), 0)
 	both("yield", "/1000", yielders(1000), 0)
+	all = append(all, row{"go/yield_beside_pair", 1, yieldBesidePair, 10})
 	both("spawn_join_one", "", spawnJoinOne, 0)
 	both("spawn_join_batch", "", spawnJoinBatch, 0)
 	both("chan_handover", "", chanHandover, 0)
