@@ -276,6 +276,22 @@ CO_TEST(a_condition_times_out_with_the_mutex_held)
 	all_over();
 }
 
+/* A thread without work looks after the timers meanwhile: none of these is "no deadline" to it. */
+CO_TEST(a_deadline_before_all_time_has_passed)
+{
+	static const int64_t before[] = {0, 1, -1, INT64_MIN};
+
+	wend_mutex_lock(&mu);
+	for (int round = 0; round < 40; round++) {
+		double end = test_now() + 0.005;
+
+		for (int i = 0; test_now() < end; i++)
+			CHECK_EQ(wend_cond_wait_dl(&cond, &mu, before[i % 4]), -ETIMEDOUT);
+		wend_sleep(WEND_MILLISECOND);
+	}
+	wend_mutex_unlock(&mu);
+}
+
 static void fill_exclusively(void *rw)
 {
 	wend_rwmutex_lock(rw); /* when the reader waits */
