@@ -263,10 +263,26 @@ void traceback_print_plain(struct walk w)
 
 /* ---- Symbols ------------------------------------------------------------------------------------ */
 
+static const char *attr_string(Dwarf_Die *die, unsigned name)
+{
+	Dwarf_Attribute attr;
+
+	return dwarf_formstring(dwarf_attr_integrate(die, name, &attr));
+}
+
+/* A name that is relative is so to the folder in which the compiler ran (ccache, -ffile-prefix-map). */
+static const char *whole_path(char *to, size_t size, const char *folder, const char *file)
+{
+	bool relative = file[0] != '/' && folder;
+
+	snprintf(to, size, "%s%s%s", relative ? folder : "", relative ? "/" : "", file);
+	return to;
+}
+
 /* Folder of the library's sources as they were compiled, with the slash; empty when that is not known. */
 static const char *own_folder(void)
 {
-	static char folder[500];
+	static char folder[1000];
 	static bool known;
 	Dwarf_Addr addr = (Dwarf_Addr)(uintptr_t)own_folder, bias;
 	Dwfl_Module *mod;
@@ -279,10 +295,13 @@ static const char *own_folder(void)
 	unit = mod ? unit_at(mod, addr, &bias) : NULL;
 
 	const char *file = unit ? dwarf_diename(unit) : NULL;
-	const char *at = file ? strstr(file, "sched/traceback.c") : NULL;
 
-	if (at && (size_t)(at - file) < sizeof folder)
-		memcpy(folder, file, (size_t)(at - file));
+	if (file)
+		whole_path(folder, sizeof folder, attr_string(unit, DW_AT_comp_dir), file);
+
+	char *at = strstr(folder, "sched/traceback.c");
+
+	*(at ? at : folder) = 0;
 	return folder;
 }
 
@@ -315,8 +334,7 @@ static void write_frame(struct lines *l, const char *function, const char *folde
 	char path[1000];
 
 	function = !function ? "?" : strcmp(function, "wend__user_main") == 0 ? "main" : function; /* WEND_MAIN */
-	snprintf(path, sizeof path, "%s%s%s", file[0] != '/' && folder ? folder : "",
-			 file[0] != '/' && folder ? "/" : "", file);
+	whole_path(path, sizeof path, folder, file);
 	for (FILE *f = l->all; f; f = f == l->all ? l->shown : NULL) {
 		if (f == l->shown && hidden(function, path))
 			break;
@@ -325,13 +343,6 @@ static void write_frame(struct lines *l, const char *function, const char *folde
 			fprintf(f, ":%d", line);
 		fprintf(f, " %p\n", (const void *)l->pc);
 	}
-}
-
-static const char *attr_string(Dwarf_Die *die, unsigned name)
-{
-	Dwarf_Attribute attr;
-
-	return dwarf_formstring(dwarf_attr_integrate(die, name, &attr));
 }
 
 static int attr_number(Dwarf_Die *die, unsigned name)
