@@ -139,7 +139,7 @@ static bool notify_in_time(struct m *mp, struct wend__waiter *w)
 		g_ready(mp, w->gp);
 		return true;
 	}
-	/* rel: our last access; pairs with give_up. mutant: nothing is freed on the way */
+	/* rel: our last access; pairs with give_up. mutant: what it orders lies on a stack, unwatched */
 	atm_store_rel(&w->fate, FATE_RETRY);
 	return false;
 }

@@ -221,7 +221,7 @@ static bool copy_lines(struct copies *c, const struct bucket *b, uint64_t meta)
 		if (unlikely(c->room - c->n < MAP_SLOTS) && !more_room(c))
 			return false;
 		c->n = copy_line(c->e, c->n, line, meta);
-		line = atm_load_acq(&line->link); /* acq M4. mutant: of words, copy_quickly has seen it, and strings are not that many */
+		line = atm_load_acq(&line->link); /* acq M4 */
 	}
 	return true;
 }

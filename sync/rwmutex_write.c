@@ -77,7 +77,7 @@ cold void rwmutex_check_misuse(wend_rwmutex *rw)
 	if ((s & ~FENCED) == BIAS && atm_cas_sc(&rw->wend__state, s, s | DRAIN | WRITER)) { /* R3 */
 		struct m *mp = enter();
 
-		asym_heavy(); /* R3, R4. mutant: only misuse comes here */
+		asym_heavy(); /* R3, R4: without it the second look could be as wrong as the first */
 		cells_are_empty(rw);
 		let_readers_in(mp, rw);
 		leave_any(mp);

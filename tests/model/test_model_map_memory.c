@@ -160,6 +160,25 @@ MODEL_TEST(range_over_strings_while_others_come_and_go, .leaks = true, .weight =
 	end();
 }
 
+/* One more than the first line holds: who finds the line finds what is in it. */
+static void put_in_a_line(void *unused)
+{
+	put(key_in(is_upper(watched), 4));
+}
+
+MODEL_TEST(range_over_strings_while_a_line_comes, .leaks = true, .weight = 0.2)
+{
+	begin_with(2, 0, &strings);
+	act(STORE, 0, 1);
+	for (int i = 0; i < 2; i++)
+		put(key_in(is_upper(watched), i));
+	seen = 0;
+	co_go(put_in_a_line, NULL);
+	MODEL_CHECK_EQ(wend_map_range(&m, see, NULL), 0);
+	MODEL_CHECK_EQ(seen, 1);
+	end();
+}
+
 /* One bucket has them all, more than a call moves; its writers look in both tables. */
 static void put_another(void *unused)
 {
