@@ -300,14 +300,15 @@ void panic_forget(struct wend__unwind *u)
 
 /* ---- The end of the process ------------------------------------------------------------------------- */
 
-/* Line breaks of the text are indented, so that it cannot be mistaken for the report around it. */
+/* Line breaks of the text are indented, so that it cannot be mistaken for the report around it. Line by line, as each call
+ * is one of the system's. */
 static void print_text(const char *text)
 {
-	for (; *text; text++) {
-		fputc(*text, stderr);
-		if (*text == '\n')
-			fputc('\t', stderr);
+	for (const char *end; (end = strchr(text, '\n')); text = end + 1) {
+		fwrite(text, 1, (size_t)(end + 1 - text), stderr);
+		fputc('\t', stderr);
 	}
+	fputs(text, stderr);
 }
 
 static void print_panics(const struct panic *p)

@@ -5,6 +5,8 @@
 #include "harness/test.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <wend/wend.h>
 
@@ -66,6 +68,36 @@ static void lines(void)
 TEST(further_lines_are_indented)
 {
 	dies(lines, "", "panic: important multi-line\n\tstring message\n\ncoroutine 1 [running]:");
+}
+
+#define LONG (32L << 20)
+
+static int long_report;
+
+static void very_long(void)
+{
+	char *text = malloc(LONG + 1);
+
+	memset(text, 'x', LONG);
+	text[LONG] = 0;
+	dup2(long_report, 2);
+	wend_panic(text);
+}
+
+/* A report takes 5 s at most: one character at a time it would be cut off. */
+TEST(a_long_text_is_shown_whole_and_the_stack_after_it)
+{
+	char end[1000] = "";
+
+	long_report = memfd_create("report", MFD_CLOEXEC);
+
+	struct child c = child_run(very_long, 0);
+
+	CHILD_EXITED(&c, 2);
+	CHECK(pread(long_report, end, sizeof end - 1, LONG) > 0);
+	CHECK_HAS(end, "xxx\n\ncoroutine 1 [running]:\nvery_long(...)\n\t");
+	child_free(&c);
+	close(long_report);
 }
 
 /* Not static: the trace finds them by name. */
