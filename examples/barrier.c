@@ -36,6 +36,10 @@ static void go(void (*fn)(void *))
 
 WEND_MAIN(argc, argv)
 {
+	if (argc != 1) {
+		fprintf(stderr, "usage: %s\n", argv[0]);
+		return 64;
+	}
 	done = wend_chan_make(0, UPSTREAM);
 	start = wend_chan_make(0, 0);
 	if (!done || !start)
@@ -53,5 +57,5 @@ WEND_MAIN(argc, argv)
 
 	wend_chan_release(done);
 	wend_chan_release(start);
-	return 0;
+	return fflush(stdout) || ferror(stdout); /* lost output is a failure */
 }

@@ -70,5 +70,5 @@ WEND_MAIN(argc, argv)
 		fprintf(stderr, "usage: close [send | twice | nil | unclosed]\n");
 		return 64;
 	}
-	return 0;
+	return fflush(stdout) || ferror(stdout); /* lost output is a failure */
 }

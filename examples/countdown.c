@@ -67,12 +67,12 @@ WEND_MAIN(argc, argv)
 			WEND_RECV(finish)
 			{
 				printf("finish\n");
-				return 0;
+				return fflush(stdout) || ferror(stdout); /* lost output is a failure */
 			}
 			WEND_RECV(abort_launch)
 			{
 				printf("abort\n");
-				return 0;
+				return fflush(stdout) || ferror(stdout); /* lost output is a failure */
 			}
 		} WEND_SELECT_END
 	}

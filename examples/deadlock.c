@@ -73,5 +73,5 @@ WEND_MAIN(argc, argv)
 	go(waits_for_ever);
 	wend_sleep(nap);
 	printf("main coroutine exit\n");
-	return 0;
+	return fflush(stdout) || ferror(stdout); /* lost output is a failure */
 }

@@ -90,5 +90,5 @@ WEND_MAIN(argc, argv)
 	wend_waitgroup_wait(&printer_done);
 	printf("jobs: %d, most at once: %d\n", wend_atomic_i32_load(&finished), wend_atomic_i32_load(&most));
 	wend_ticker_release(second);
-	return 0;
+	return fflush(stdout) || ferror(stdout); /* lost output is a failure */
 }

@@ -340,6 +340,7 @@ TEST(wrong_arguments_exit_64)
 		{EXAMPLE("million"), "99999999999999999999"},
 		{EXAMPLE("defer"), NULL},       {EXAMPLE("defer"), "x"},
 		{EXAMPLE("recover"), "x"},      {EXAMPLE("timeout"), "x"},
+		{EXAMPLE("barrier"), "x"},
 		{EXAMPLE("timeout"), "0"},      {EXAMPLE("timeout"), ""},
 		{EXAMPLE("timeout"), "5x"},
 	};
@@ -356,15 +357,16 @@ TEST(wrong_arguments_exit_64)
 
 TEST_LIMIT(output_that_is_lost_is_an_error, 60)
 {
-	static const char *const programs[][2] = {
+	static const char *const programs[][3] = {
 		{EXAMPLE("spawn")}, {EXAMPLE("capture")}, {EXAMPLE("lifetime")}, {EXAMPLE("once")},
-		{EXAMPLE("race")}, {EXAMPLE("containers")},
-		{EXAMPLE("million"), "100"}, {EXAMPLE("timeout"), "1"}};
+		{EXAMPLE("race")}, {EXAMPLE("containers")}, {EXAMPLE("close")}, {EXAMPLE("barrier")},
+		{EXAMPLE("million"), "100"}, {EXAMPLE("timeout"), "1"}, {EXAMPLE("limiter"), "1"},
+		{EXAMPLE("countdown"), "1"}, {EXAMPLE("deadlock"), "saved", "0"}};
 
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
 		const char *env[] = {RACE_IS_MEANT, NULL};
 		const char *argv[] = {"/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full", programs[i][0],
-							  programs[i][1], NULL};
+							  programs[i][1], programs[i][2], NULL};
 		struct child c = child_exec(argv, env, 20);
 
 		CHILD_EXITED(&c, 1);
