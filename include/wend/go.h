@@ -24,6 +24,9 @@
  * program ends with `fatal error: all coroutines are asleep - deadlock!` (wend_run and WEND_MAIN; needs
  * a readable /proc). A coroutine must not call pthread_exit, which is fatal, too: wend_goexit ends it.
  *
+ * The child of a fork has the calling thread alone, and what the other threads held stays held: it may exec or _exit, in
+ * a coroutine, too, and call nothing else here. (A child made before the runtime starts, or after its end, is free.)
+ *
  * Functions return 0 or a negative errno and never set errno. errno and the addresses of
  * thread-local variables do not survive a call that can block or give way: the coroutine may go on
  * on another thread.

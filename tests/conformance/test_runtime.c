@@ -3,7 +3,10 @@
  * The runtime begins and ends: wend_run, wend_start and wend_stop, the end of main. */
 #include "conformance/coroutines.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int return_seven(void *arg)
 {
@@ -37,6 +40,19 @@ TEST(the_others_end_when_main_returns)
 	for (int i = 0; i < 3; i++) {
 		CHECK_EQ(wend_run(start_endless, (void *)yield_for_ever), 3);
 		CHECK_EQ(wend_run(start_endless, (void *)wait_for_ever), 3);
+	}
+}
+
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+static void spawn_for_ever(void *unused)
+{
+	for (;;) {
+		CHECK_EQ(wend_go(nothing, unused), 0);
+		wend_yield();
 	}
 }
 
@@ -158,6 +174,46 @@ TEST_LIMIT(start_and_stop_inside_a_host_program, 20)
 	}
 	CHECK_EQ(LOAD(count), 2000);
 	test_threads_become(threads);
+}
+
+/* While others are busy with all that has locks. */
+CO_TEST(a_coroutine_may_fork_and_the_child_exec_or_exit)
+{
+	wend_maxprocs(2);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(wend_go(spawn_for_ever, NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		pid_t child = fork();
+		int status = -1;
+
+		if (child == 0) {
+			if (i % 2)
+				_exit(9);
+			execl("/bin/sh", "sh", "-c", "exit 9", (char *)NULL);
+			_exit(1);
+		}
+		CHECK(child > 0);
+		while (waitpid(child, &status, 0) < 0)
+			CHECK_EQ(errno, EINTR);
+		CHECK(WIFEXITED(status));
+		CHECK_EQ(WEXITSTATUS(status), 9);
+		wend_yield();
+	}
+}
+
+TEST(a_child_starts_a_runtime_of_its_own_after_the_end_of_the_parents)
+{
+	int status = -1;
+
+	CHECK_EQ(wend_run(return_seven, &count), 7);
+
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(wend_run(return_seven, &count));
+	CHECK(child > 0 && waitpid(child, &status, 0) == child);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 7);
 }
 
 static int stop_round, stopped;
