@@ -42,7 +42,7 @@ static bool other_threads(void)
  * nothing is proven. */
 void check_deadlock(void)
 {
-	if (!sched.run_mode || !running() ||
+	if (!atm_load_rlx(&sched.run_mode) || !running() || /* rlx: set before this M was made */
 		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) ||
 		timers_earliest(NULL) != NEVER || other_threads())
 		return;

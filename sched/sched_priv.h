@@ -34,9 +34,9 @@ struct sched_state {
 	/* read by everybody, seldom written */
 	alignas(CACHELINE) struct knobs knobs; /* constant while running */
 	bool asym;                             /* owners pay no fence; constant while running */
-	bool run_mode;                         /* wend_run: the main coroutine decides the end */
+	atm_u32 run_mode;                      /* wend_run: the main coroutine decides the end */
 	bool exit_process;                     /* WEND_MAIN */
-	int default_class;
+	atm_u32 default_class;
 	uint32_t generation; /* how often the runtime has been started */
 	atm_u32 trimming;    /* trim.c is at parked stacks: nobody may be made ready */
 	cpu_set_t home_cpus; /* affinity of who started the runtime */
@@ -61,7 +61,7 @@ struct sched_state {
 	atm_u32 blocked; /* coroutines in blocking calls: added by themselves, taken off under sched.lock */
 	atm_u32 ended; /* some runtime has ended in this process */
 	atm_u32 foreign_seen; /* some foreign thread has called in: no deadlock can be proven */
-	int main_result;
+	int main_result; /* of WEND_MAIN: the process's */
 };
 
 extern struct sched_state wend__sched;
@@ -71,6 +71,13 @@ static inline bool running(void)
 {
 	/* acq: what the beginning has set up. mutant: whoever asks was made after that */
 	return atm_load_acq(&sched.phase) == PHASE_RUNNING;
+}
+
+/* Asked at each spawn before it is known whether it will be refused.
+ * rlx: who is as early as that may get the stack of the runtime before */
+static inline int default_class(void)
+{
+	return (int)atm_load_rlx(&sched.default_class);
 }
 
 static inline uint32_t p_count(void)

@@ -37,7 +37,7 @@ static noinline struct g *g_alloc_slow(struct p *pp, int cls, int *err)
 	struct g *gp = NULL;
 	int got;
 
-	if (!pp || cls != sched.default_class) {
+	if (!pp || cls != default_class()) {
 		gp = stack_get(cls, 1, &got, err);
 		if (gp && got > 1) /* a whole chain of warm ones: this thread has no place for them */
 			stack_put(gp->link, got - 1);
@@ -63,7 +63,7 @@ static force_inline struct g *g_alloc(struct p *pp, int cls, int *err)
 {
 	struct g *gp;
 
-	if (unlikely(!pp || cls != sched.default_class || !pp->gcache))
+	if (unlikely(!pp || cls != default_class() || !pp->gcache))
 		return g_alloc_slow(pp, cls, err);
 	gp = pp->gcache;
 	pp->gcache = gp->link;
@@ -106,7 +106,7 @@ void g_free(struct p *pp, struct g *gp)
 		g_free_special(gp);
 	race_fiber_destroy(gp);
 	asan_unpoison(gp->lo, (size_t)(g_stack_top(gp) - gp->lo));
-	if (unlikely(gp->size_class != sched.default_class)) {
+	if (unlikely(gp->size_class != default_class())) {
 		gp->link = NULL;
 		stack_put(gp, 1);
 		return;
@@ -221,7 +221,7 @@ int wend_go(void (*fn)(void *), void *arg)
 		.arg = arg,
 		.entry = (const void *)fn,
 		.created_at = __builtin_return_address(0),
-		.cls = sched.default_class,
+		.cls = default_class(),
 	});
 }
 
@@ -231,7 +231,7 @@ int wend_go_attr(const wend_attr *a, void (*fn)(void *), void *arg)
 
 	if (!a)
 		a = &plain;
-	int cls = a->stack_size ? stack_class(a->stack_size) : sched.default_class;
+	int cls = a->stack_size ? stack_class(a->stack_size) : default_class();
 
 	if (cls < 0 || a->on_p < 0 || (uint32_t)a->on_p > p_count())
 		return -EINVAL;
@@ -255,13 +255,13 @@ int spawn_then(void (*fn)(void *), void *arg, void (*on_end)(void *), void *on_e
 		.created_at = __builtin_return_address(0),
 		.on_end = on_end,
 		.on_end_arg = on_end_arg,
-		.cls = sched.default_class,
+		.cls = default_class(),
 	});
 }
 
 int spawn_inside(struct m *mp, void (*fn)(void *), void *arg)
 {
-	const struct request rq = {.fn = fn, .arg = arg, .entry = (const void *)fn, .cls = sched.default_class};
+	const struct request rq = {.fn = fn, .arg = arg, .entry = (const void *)fn, .cls = default_class()};
 	int err = 0;
 	struct g *gp = prepare(mp, &rq, &err);
 
@@ -275,7 +275,7 @@ int spawn_inside(struct m *mp, void (*fn)(void *), void *arg)
 int spawn_main(struct p *pp, void (*fn)(void *), void *arg)
 {
 	int err = 0;
-	struct request rq = {.fn = fn, .arg = arg, .name = "main", .cls = sched.default_class};
+	struct request rq = {.fn = fn, .arg = arg, .name = "main", .cls = default_class()};
 	struct g *gp = prepare(NULL, &rq, &err);
 
 	if (!gp)
@@ -315,7 +315,7 @@ void wend__go_captured(const struct go_regs *regs, const uint64_t *stack_args)
 		.entry = (const void *)req->fn,
 		.created_at = regs->ret,
 		.name = req->name,
-		.cls = sched.default_class,
+		.cls = default_class(),
 	};
 
 	*list = req->up;
@@ -363,13 +363,13 @@ void *wend__go_reserve(size_t size, size_t align, void (*run)(void *), const cha
 		.entry = (const void *)run,
 		.created_at = __builtin_return_address(0),
 		.name = name,
-		.cls = stack_class(size + (stack_class_size(sched.default_class))),
+		.cls = stack_class(size + (stack_class_size(default_class()))),
 	};
 	int err = -EPERM;
 	struct g *gp = NULL;
 
-	if (size == 0 || size < stack_class_size(sched.default_class) / 4)
-		rq.cls = sched.default_class;
+	if (size == 0 || size < stack_class_size(default_class()) / 4)
+		rq.cls = default_class();
 	if (rq.cls < 0)
 		err = -EINVAL;
 	else if (mp || foreign_may())

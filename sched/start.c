@@ -123,7 +123,7 @@ static int start(const struct wend_config *cfg)
 		wend__asym_probe();
 		sched.knobs = k;
 		sched.asym = wend__asym_on && k.fence == FENCE_AUTO;
-		sched.default_class = stack_class((size_t)k.stack);
+		atm_store_rlx(&sched.default_class, (uint32_t)stack_class((size_t)k.stack)); /* rlx: see default_class */
 		sched.generation++;
 		atm_store_rlx(&sched.foreign_seen, 0);
 		atm_store_rlx(&sched.blocked, 0);
@@ -276,16 +276,18 @@ static int stop_finish(struct m *mine)
 struct main_call {
 	int (*fn)(void *);
 	void *arg;
+	int result; /* here, as the next runtime may have begun elsewhere before wend_run returns */
 };
 
 static void main_coroutine(void *arg)
 {
 	struct main_call *call = arg;
 
-	sched.main_result = call->fn(call->arg);
+	call->result = call->fn(call->arg);
 
 	struct m *mp = enter();
 
+	sched.main_result = call->result;
 	if (mp->curg->flags & G_TEXTS)
 		panic_forget(&mp->curg->unwind);
 	STAT(mp->p, exits);
@@ -300,7 +302,7 @@ static void main_coroutine(void *arg)
 
 static int run(int (*fn)(void *), void *arg, bool exit_process)
 {
-	struct main_call call = {fn, arg};
+	struct main_call call = {.fn = fn, .arg = arg};
 
 	if (!fn)
 		wend__fatal("go of nil func value");
@@ -313,9 +315,8 @@ static int run(int (*fn)(void *), void *arg, bool exit_process)
 	struct m *mp = m_make();
 	struct p *pp = first_p();
 
-	sched.run_mode = true;
+	atm_store_rlx(&sched.run_mode, 1); /* rlx: RUNNING publishes it */
 	sched.exit_process = exit_process;
-	sched.main_result = 0;
 	rc = mp ? spawn_main(pp, main_coroutine, &call) : -ENOMEM;
 	if (rc) {
 		fprintf(stderr, "wend: cannot start the main coroutine: %s\n", strerror(-rc));
@@ -330,7 +331,7 @@ static int run(int (*fn)(void *), void *arg, bool exit_process)
 	m_loop(mp);
 	m_detach(mp);
 	rc = stop_finish(mp);
-	return rc ? rc : sched.main_result;
+	return rc ? rc : call.result;
 }
 
 int wend_run(int (*fn)(void *), void *arg)
@@ -369,7 +370,7 @@ int wend_start(const struct wend_config *cfg)
 
 	if (rc)
 		return rc;
-	sched.run_mode = false;
+	atm_store_rlx(&sched.run_mode, 0); /* rlx: as there */
 	sched.exit_process = false;
 	/* No thread yet: the first spawn starts one. But better to hear now that none can be had. */
 	struct m *mp = m_make();
@@ -394,8 +395,8 @@ int wend_start(const struct wend_config *cfg)
 
 int wend_stop(void)
 {
-	/* running() before run_mode, which it acquires. */
-	if (getm() || !running() || sched.run_mode || !stop_begin()) {
+	/* rlx: running() acquires it */
+	if (getm() || !running() || atm_load_rlx(&sched.run_mode) || !stop_begin()) {
 		fprintf(stderr, "wend: wend_stop ends what wend_start began, from a foreign thread\n");
 		return -EINVAL;
 	}

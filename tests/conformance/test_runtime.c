@@ -216,6 +216,36 @@ TEST(a_child_starts_a_runtime_of_its_own_after_the_end_of_the_parents)
 	CHECK_EQ(WEXITSTATUS(status), 7);
 }
 
+static int own_number(void *number)
+{
+	return (int)(intptr_t)number;
+}
+
+static void *run_over_and_over(void *number)
+{
+	for (int done = 0; done < 50;) {
+		int r = wend_run(own_number, number);
+
+		if (r == -EBUSY) {
+			usleep(100);
+			continue;
+		}
+		CHECK_EQ(r, (int)(intptr_t)number);
+		done++;
+	}
+	return NULL;
+}
+
+TEST_LIMIT(threads_that_run_in_turn_get_the_result_of_their_own, 30)
+{
+	pthread_t t[3];
+
+	for (intptr_t i = 0; i < 3; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, run_over_and_over, (void *)(i + 1)), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+}
+
 static int stop_round, stopped;
 
 static void *stop_each_round(void *rounds)
