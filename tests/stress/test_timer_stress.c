@@ -46,7 +46,7 @@ static int64_t set, called, stopped;
 
 static void add(int64_t *n)
 {
-	__atomic_add_fetch(n, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(n, 1, __ATOMIC_RELEASE); /* pairs with the last look at `called`, after which all are read plainly */
 }
 
 static void call(void *unused)
