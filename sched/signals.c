@@ -3,7 +3,7 @@
  * sched/signals.c - faults of coroutines become panics, other deaths by signal get their report.
  *
  *   a touch of a stack's guard page                     fatal error: stack overflow
- *   SIGSEGV below 4096, SIGFPE of an integer division,  a panic of the coroutine, where it stands; if it is in user code: not
+ *   SIGSEGV below 4096, SIGFPE                          a panic of the coroutine, where it stands; if it is in user code: not
  *                                                       inside the library (the border says so), nor in the C library or the
  *                                                       loader, which may hold locks there, except in string functions
  *   others on a thread of the runtime                   who handled the signal before, else a fatal error
@@ -236,7 +236,19 @@ static const char *fault_text(int sig, const siginfo_t *info, const ucontext_t *
 		return "runtime error: invalid memory address or nil pointer dereference";
 	if (sig == SIGFPE && info->si_code == FPE_INTDIV)
 		return divisor(uc) == 0 ? "runtime error: integer divide by zero" : "runtime error: integer overflow";
+	if (sig == SIGFPE) /* who asked for it by feenableexcept */
+		return "runtime error: floating point error";
 	return NULL;
+}
+
+/* What the unit still holds against the program would be reported once more, and functions are called with an empty stack. */
+static void forget_float_error(ucontext_t *uc)
+{
+	fpregset_t f = uc->uc_mcontext.fpregs;
+
+	f->swd = 0;
+	f->ftw = 0;
+	f->mxcsr &= ~(uint32_t)0x3f;
 }
 
 /* Arranges for the return from the signal to call fault_entry. */
@@ -276,6 +288,8 @@ static bool becomes_panic(int sig, const siginfo_t *info, ucontext_t *uc)
 	r[REG_RIP] = (greg_t)fault_entry;
 	r[REG_RDI] = (greg_t)f;
 	r[REG_EFL] &= ~(greg_t)TRAP_DIRECTION;
+	if (sig == SIGFPE && info->si_code != FPE_INTDIV)
+		forget_float_error(uc);
 	return true;
 }
 

@@ -145,6 +145,54 @@ CO_TEST(a_quotient_that_does_not_fit_is_no_division_by_zero)
 	CHECK_EQ(story, "runtime error: integer overflow");
 }
 
+#define MASK_DIV_SSE 0x200
+#define MASK_DIV_X87 4
+
+static volatile double nothing;
+
+FAULTS static void divide_double(struct node *unused)
+{
+	unsigned csr, trap;
+
+	(void)unused;
+	__asm__ volatile("stmxcsr %0" : "=m"(csr));
+	trap = csr & ~MASK_DIV_SSE;
+	__asm__ volatile("ldmxcsr %0" : : "m"(trap));
+	sink += (long)(1.0 / nothing);
+	__asm__ volatile("ldmxcsr %0" : : "m"(csr));
+}
+
+FAULTS static void divide_long_double(struct node *unused)
+{
+	unsigned short cw, trap;
+
+	(void)unused;
+	__asm__ volatile("fnstcw %0" : "=m"(cw));
+	trap = (unsigned short)(cw & ~MASK_DIV_X87);
+	__asm__ volatile("fldcw %0\n\tfld1\n\tfldz\n\tfdivrp\n\tfwait" : : "m"(trap));
+}
+
+/* The rounding and masks that every thread begins with. */
+static void trap_no_more(void)
+{
+	unsigned csr = 0x1f80;
+
+	__asm__ volatile("fninit\n\tldmxcsr %0" : : "m"(csr));
+}
+
+/* More often than the x87's stack is deep. */
+CO_TEST(floating_point_errors_panic_where_they_trap)
+{
+	void (*const all[])(struct node *) = {divide_double, divide_long_double};
+
+	for (int i = 0; i < 40; i++) {
+		story[0] = 0;
+		faults(all[i % 2]);
+		CHECK_MSG(strcmp(story, "runtime error: floating point error") == 0, "number %d: %s", i, story);
+	}
+	trap_no_more();
+}
+
 /* A call of nothing is noticed when its turn comes, by a return or in a panic, and what was deferred before still runs. */
 static volatile int ran;
 
