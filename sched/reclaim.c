@@ -63,8 +63,9 @@ struct waiter {
 };
 
 struct epoch wend__epoch = {.now = {EPOCH_FIRST}};
-atm_u32 wend__reclaim_hurry; /* coroutines in the barrier */
+atm_u32 wend__reclaim_hurry; /* who is in the barrier */
 #define hurry wend__reclaim_hurry
+static atm_u32 hurrying_coroutines; /* of them */
 
 static struct bag bags[WEND_P_LIMIT + 1];
 static atm_u32 used_bags; /* those of P's lie below it */
@@ -216,6 +217,8 @@ static void announce(struct m *mp)
 
 	queue.waiters = NULL;
 	unlock(&queue.lock);
+	if (w && !mp && !foreign_may())
+		w = NULL; /* the runtime has ended, and with it who waited */
 	for (struct waiter *next; w; w = next) {
 		next = w->next; /* it lies on the stack of who is woken */
 		g_ready(mp, w->gp);
@@ -530,8 +533,11 @@ void wend_retire_barrier(void)
 		wend__fatal("wend_retire_barrier inside a section or a callback");
 
 	uint64_t mark = reclaim_mark();
+	bool coroutine = mp != NULL;
 
 	atm_add_sc(&hurry, 1);
+	if (coroutine)
+		atm_add_sc(&hurrying_coroutines, 1);
 	for (;;) {
 		/* rlx: whoever has raised it had queue.lock, and run_block takes that before the looks that matter. */
 		struct waiter w = {.seen = atm_load_rlx(&queue.events)};
@@ -549,6 +555,8 @@ void wend_retire_barrier(void)
 		mp = g_park(mp, current(mp, "wend_retire_barrier"), WAIT_RETIRE, &queue, commit_wait, &w);
 		leave_any(mp);
 	}
+	if (coroutine)
+		atm_add_sc(&hurrying_coroutines, (uint32_t)-1);
 	atm_add_sc(&hurry, (uint32_t)-1);
 }
 
@@ -597,8 +605,18 @@ void reclaim_forget(void)
 }
 #endif
 
+/* Coroutines that were in the barrier are gone with the runtime. */
+static void forget_coroutines(void)
+{
+	lock(&queue.lock);
+	queue.waiters = NULL;
+	unlock(&queue.lock);
+	atm_add_sc(&hurry, -atm_xchg_sc(&hurrying_coroutines, 0));
+}
+
 void reclaim_end(void)
 {
+	forget_coroutines();
 	for (int idle = 0; idle < 1000;) { /* foreign threads may stay in a section: 50 ms */
 		seal_all();
 		if (!reclaim_waiting())

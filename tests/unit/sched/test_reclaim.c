@@ -184,6 +184,87 @@ TEST(the_end_of_the_runtime_runs_the_rest)
 	}
 }
 
+static int leave;
+static bool inside;
+
+static void *stay_in_a_section(void *unused)
+{
+	wend_section_begin();
+	SET(&inside, true);
+	while (!GET(&leave))
+		TEST_SLEEP_MS(1);
+	wend_section_end();
+	return unused;
+}
+
+static void wait_in_the_barrier(void *n)
+{
+	++*(int *)n;
+	wend_retire_barrier();
+	CHECK(!"the section does not end before the runtime");
+}
+
+static int end_around_the_barrier(void *unused)
+{
+	static int waiting;
+
+	(void)unused;
+	while (!GET(&inside))
+		wend_yield();
+	wend_retire(&ran, count);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(wend_go(wait_in_the_barrier, &waiting), 0);
+	while (waiting < 3) /* on one P: then all are parked */
+		wend_yield();
+	return 0;
+}
+
+static int retire_and_wait(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 200; i++)
+		wend_retire(&ran, count);
+	wend_retire_barrier();
+	return 0;
+}
+
+static int block_for_ever(void *unused)
+{
+	wend_sem never = WEND_SEM(0);
+
+	(void)unused;
+	wend_sem_acquire(&never, 1);
+	return 0;
+}
+
+static void run_around_the_barrier(void *unused)
+{
+	pthread_t t;
+
+	(void)unused;
+	CHECK_EQ(setenv("WEND_MAXPROCS", "1", 1), 0);
+	CHECK_EQ(pthread_create(&t, NULL, stay_in_a_section, NULL), 0);
+	CHECK_EQ(wend_run(end_around_the_barrier, NULL), 0);
+	SET(&leave, 1);
+	pthread_join(t, NULL);
+	for (int i = 1; i <= 3; i++) {
+		CHECK_EQ(wend_run(retire_and_wait, NULL), 0);
+		CHECK_EQ(ran, 1 + 200 * i);
+	}
+	printf("before\n");
+	wend_run(block_for_ever, NULL); /* is reported, which it is not while somebody is in the barrier */
+}
+
+TEST(coroutines_in_the_barrier_are_gone_with_the_runtime)
+{
+	struct child c = child_call(run_around_the_barrier, NULL, 8);
+
+	CHILD_EXITED(&c, 2);
+	CHECK_HAS(c.err, "all coroutines are asleep - deadlock!");
+	CHECK_EQ(c.out, "before\n");
+	child_free(&c);
+}
+
 static void again(void *left)
 {
 	count(NULL);
