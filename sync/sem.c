@@ -26,7 +26,7 @@ static inline uint64_t used(uint64_t s)
 
 static inline bool fits(const wend_sem *sem, uint64_t s, uint64_t n)
 {
-	return used(s) + n <= (uint64_t)sem->wend__size;
+	return (int64_t)n <= sem->wend__size - (int64_t)used(s); /* with a sign: a size below 0 has no units */
 }
 
 static force_inline void check_weight(int64_t n)
@@ -176,7 +176,7 @@ static noinline bool acquire_slow(wend_sem *sem, uint64_t n, struct until *until
 	struct wend__waiter w = {.obj = sem, .want = n, .until = until};
 	bool got = true;
 
-	if (n > (uint64_t)sem->wend__size)
+	if ((int64_t)n > sem->wend__size)
 		return wait_in_vain(sem, until);
 	mp = enter();
 	do {

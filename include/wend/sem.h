@@ -34,7 +34,7 @@ typedef struct wend_sem {
 
 #define WEND_SEM_MAX ((int64_t)1 << 54)
 
-/* Initialiser for n units, from 0 to WEND_SEM_MAX. */
+/* Initialiser for n units, from 0 to WEND_SEM_MAX. Below 0 there are none, and acquire waits for ever. */
 #define WEND_SEM(n)         \
 	{                       \
 		{0}, NULL, (n)      \

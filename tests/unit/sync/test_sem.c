@@ -122,6 +122,22 @@ TEST(impossible_weights_panic)
 	}
 }
 
+/* As Go's: an initialiser cannot refuse it. */
+CO_TEST(a_size_below_zero_has_no_units)
+{
+	wend_sem s = WEND_SEM(-1);
+
+	for (int64_t n = 0; n <= 1; n++) {
+		CHECK(!wend_sem_try_acquire(&s, n));
+		CHECK_EQ(wend_sem_acquire_dl(&s, n, wend_deadline(WEND_MILLISECOND)), -ETIMEDOUT);
+	}
+	wend_sem_init(&s, WEND_SEM_MAX);
+	CHECK(!wend_sem_try_acquire(&s, INT64_MAX));
+	CHECK(wend_sem_try_acquire(&s, WEND_SEM_MAX));
+	CHECK(!wend_sem_try_acquire(&s, 1));
+	wend_sem_release(&s, WEND_SEM_MAX);
+}
+
 static int wait_for_too_much(void *unused)
 {
 	(void)unused;
