@@ -119,6 +119,7 @@
 #define reclaim_end wend__reclaim_end
 #define reclaim_forget wend__reclaim_forget
 #define reclaim_hasten wend__reclaim_hasten
+#define reclaim_if_memory wend__reclaim_if_memory
 #define reclaim_later wend__reclaim_later
 #define reclaim_mark wend__reclaim_mark
 #define reclaim_passed wend__reclaim_passed

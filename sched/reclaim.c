@@ -435,7 +435,8 @@ static cold void reclaim_here(void (*fn)(void *, void *), void *a, void *b)
 	unpin(getm());
 }
 
-void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b)
+/* The place in its block, from 1; 0: no memory for one. */
+static uint32_t put_record(void (*fn)(void *a, void *b), void *a, void *b)
 {
 	struct m *mp = enter();
 	struct bag *bag = &bags[mp && mp->p ? mp->p->id : FOREIGN_BAG];
@@ -451,6 +452,18 @@ void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b)
 	}
 	unlock(&bag->lock);
 	leave_any(mp);
+	return n;
+}
+
+bool reclaim_if_memory(void (*fn)(void *a, void *b), void *a, void *b)
+{
+	return put_record(fn, a, b) > 0;
+}
+
+void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b)
+{
+	uint32_t n = put_record(fn, a, b);
+
 	if (unlikely(n == 0)) {
 		reclaim_here(fn, a, b);
 		return;

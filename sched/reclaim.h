@@ -11,6 +11,9 @@
 /* fn(a, b) after a grace period. Outside enter and leave. */
 void reclaim_later(void (*fn)(void *a, void *b), void *a, void *b);
 
+/* The same for who can do without: false, and nothing has happened, when there is no memory. */
+bool reclaim_if_memory(void (*fn)(void *a, void *b), void *a, void *b);
+
 /* Large things were retired: a grace period now, if all sections end within microseconds. One membarrier. */
 void reclaim_hasten(void);
 

@@ -480,8 +480,8 @@ static struct table *clear_portion(struct table *t)
 	return next;
 }
 
-/* Is the rest to be done at once? Else it is retired, before wend_map_free can say so: who waits in the barrier
- * afterwards waits for one or the other. */
+/* Is the rest to be done at once, or is there no memory to do it later? Else it is retired, before wend_map_free can say
+ * so: who waits in the barrier afterwards waits for one or the other. */
 static bool at_once(struct map_core *core, struct table *rest);
 
 static void cleared_now(void *table, void *core)
@@ -503,9 +503,7 @@ static bool at_once(struct map_core *core, struct table *rest)
 		return true; /* nothing to destroy */
 	wend_section_begin(); /* so that nothing ripe is run here, which might want the lock */
 	lock(&core->lock);
-	yes = core->freed;
-	if (!yes)
-		reclaim_later(cleared_now, rest, core);
+	yes = core->freed || !reclaim_if_memory(cleared_now, rest, core);
 	unlock(&core->lock);
 	wend_section_end();
 	return yes;

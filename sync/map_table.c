@@ -166,16 +166,16 @@ void map_table_gone(void *table, void *unused)
 	struct table *t = table;
 	struct extra *e = atm_load_rlx(&t->extra); /* rlx: nobody else has t any more */
 
-	for (int i = 0; e && i < FREE_AT_ONCE; i++) {
-		struct extra *next = e->next;
+	do {
+		for (int i = 0; e && i < FREE_AT_ONCE; i++) {
+			struct extra *next = e->next;
 
-		free(e);
-		e = next;
-	}
-	atm_store_rlx(&t->extra, e);
-	if (e)
-		reclaim_later(map_table_gone, t, NULL);
-	else
+			free(e);
+			e = next;
+		}
+		atm_store_rlx(&t->extra, e);
+	} while (e && !reclaim_if_memory(map_table_gone, t, NULL));
+	if (!e)
 		map_table_free(t);
 }
 

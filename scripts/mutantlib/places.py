@@ -170,7 +170,7 @@ CHECKS = [
 	("sync/map_range.c", "if (!ok || atm_load_rlx(&b->meta) == meta)", "if (true)", "range does not look again"),
 	("sync/map_range.c", "if (likely(atm_load_acq(&core->nrangers) == 0)) {", "if (true) {", "destroys under a ranger"),
 	("sync/map_range.c", "(!core->rangers || (*end)->seq < core->rangers->seq)", "true", "destroys under an older ranger"),
-	("sync/map_range.c", "yes = core->freed;", "yes = false;", "free leaves portions behind the barrier"),
+	("sync/map_range.c", "yes = core->freed || !reclaim_if_memory", "yes = !reclaim_if_memory", "free leaves portions behind the barrier"),
 	("sync/map_range.c", "if (!reclaim_passed(c->mark))", "if (false && c->mark)", "the core goes before what refers to it"),
 	("sync/mutex.c", "uint64_t drop = WAITQ_LOCK | (w->awake ? WOKEN : 0);", "uint64_t drop = WAITQ_LOCK;",
 		"goes to sleep and still counts as awake"),

@@ -367,6 +367,34 @@ CO_TEST(without_memory_a_store_fails_and_changes_nothing)
 	}
 }
 
+static int gone;
+
+static void count_gone(uint64_t value, void *unused)
+{
+	(void)value, (void)unused;
+	gone++;
+}
+
+/* Portions of a cleared table that cannot be retired are destroyed at once, and so are the lines of long chains. */
+CO_TEST(without_memory_clear_destroys_all_the_same)
+{
+	static const enum kind kinds[] = {WORDS, STRINGS, COLLIDE};
+
+	wend_maxprocs(1);
+	for (int k = 0; k < 3; k++) {
+		gone = 0;
+		map_make(&m, kinds[k], count_gone, NULL);
+		for (int i = 0; i < 2000; i++)
+			CHECK_EQ(wend_map_store(&m, KEY(kinds[k], i), 1), 0);
+		wend_map_clear(&m);
+		fault_all("malloc", ENOMEM);
+		wend_retire_barrier();
+		fault_clear();
+		CHECK_EQ(gone, 2000);
+		wend_map_free(&m);
+	}
+}
+
 /* ---- Who destroys what ------------------------------------------------------------------------ */
 
 static int destroyed[1 << 16]; /* by value */
