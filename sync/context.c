@@ -253,8 +253,8 @@ wend_ctx_func *wend_ctx_after_func(wend_ctx *ctx, void (*fn)(void *), void *arg)
 
 bool wend_ctx_func_stop(wend_ctx_func *f)
 {
+	struct home *c = f->ctx->home; /* before the border: a nil pointer is a panic there */
 	struct m *mp = enter();
-	struct home *c = f->ctx->home;
 	bool stopped;
 
 	lock(&c->lock);

@@ -175,14 +175,14 @@ static bool has_channel(const struct wend_timer *t)
 /* Anew. True: it was set, or had left a value that is gone now. */
 static bool reset(struct wend_timer *t, int64_t d, int64_t period, const char *what)
 {
+	bool function = !has_channel(t), was_set; /* before the border: a nil pointer is a panic there */
 	struct m *mp = enter_for(what);
-	bool was_set;
 
 	race_release(t);
-	if (!has_channel(t))
+	if (function)
 		atm_add_sc(&t->timer.refs, 1);
 	was_set = timer_set(mp, &t->timer, wend_deadline(d), period);
-	if (!has_channel(t) && was_set) /* one reference is enough */
+	if (function && was_set) /* one reference is enough */
 		unref(mp, t);
 	leave_any(mp);
 	return was_set;
@@ -262,10 +262,11 @@ wend_chan *wend_timer_chan(const wend_timer *t)
 
 bool wend_timer_stop(wend_timer *t)
 {
+	bool function = !has_channel(t); /* as in reset */
 	struct m *mp = enter();
 	bool was_set = cancel(mp, t);
 
-	if (was_set && !has_channel(t))
+	if (was_set && function)
 		unref(mp, t);
 	leave_any(mp);
 	return was_set;
