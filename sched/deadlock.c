@@ -38,14 +38,15 @@ static bool other_threads(void)
 	return others > 0;
 }
 
-/* All P's are idle. Only threads that the runtime does not know could still wake somebody: if there are any,
- * nothing is proven. */
-void check_deadlock(void)
+/* All P's are idle. Only threads that the runtime does not know could still wake somebody: while there are any, nothing
+ * is proven, and as nobody tells when they end, the answer is true: look again. */
+bool check_deadlock(void)
 {
 	if (!atm_load_rlx(&sched.run_mode) || !running() || /* rlx: set before this M was made */
-		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) ||
-		timers_earliest(NULL) != NEVER || other_threads())
-		return;
+		atm_load_rlx(&sched.foreign_seen) || atm_load_rlx(&wend__reclaim_hurry) || timers_earliest(NULL) != NEVER)
+		return false;
+	if (other_threads())
+		return true;
 	lock(&sched.lock);
 	bool dead = !atm_load_rlx(&sched.blocked) && load_idle(atm_load_rlx(&sched.load)) == atm_load_rlx(&sched.nprocs) &&
 				!load_spinning(atm_load_rlx(&sched.load)) && !atm_load_rlx(&sched.global.n) &&
@@ -56,7 +57,7 @@ void check_deadlock(void)
 			   !sched.allp[i]->bound && !atm_load_rlx(&sched.allp[i]->inbox);
 	unlock(&sched.lock);
 	if (!dead)
-		return;
+		return false;
 	wend__die_begin();
 	if (wend_num_coroutines() == 0)
 		fprintf(stderr, "fatal error: no coroutines (main called wend_goexit) - deadlock!\n");

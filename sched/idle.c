@@ -24,6 +24,7 @@
 #include "sched/switch.h"
 
 #define QUIET_NS 10000000
+#define UNDECIDED_NS 1000000000 /* from one look for a deadlock to the next, while other threads live */
 
 /* ---- Sleeping ----------------------------------------------------------------------------------- */
 
@@ -199,8 +200,14 @@ static void wait_for_p(struct m *mp)
 			rest = now + look_ns; /* a section may stay open for long: ever less often */
 			look_ns = look_ns < 64000000 ? 2 * look_ns : look_ns;
 		}
-		if (ec_wait(&mp->ec, value, rest) || reclaim_waiting())
+		bool again = mp->undecided && (!rest || rest > now + UNDECIDED_NS);
+
+		if (ec_wait(&mp->ec, value, again ? now + UNDECIDED_NS : rest) || reclaim_waiting())
 			continue;
+		if (again) {
+			mp->undecided = !anybody_busy() && check_deadlock();
+			continue;
+		}
 		if (trimmed) {
 			looked = true;
 			if (!mp->locked_g && end_if_surplus(mp))
@@ -266,8 +273,7 @@ static void go_idle(struct m *mp)
 			wake_p(pp);
 		if (up)
 			return;
-		if (!anybody_busy())
-			check_deadlock();
+		mp->undecided = !anybody_busy() && check_deadlock();
 	}
 	if (atm_load_rlx(&pp->inbox)) /* bound work came in while the P was not idle yet */
 		wake_p(pp);

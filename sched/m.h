@@ -43,6 +43,7 @@ struct m {
 	bool main_over;      /* the main coroutine has ended here */
 	bool locked_over;    /* locked_g has ended */
 	bool surplus;        /* too many sleep: this one ends */
+	bool undecided;      /* to look for a deadlock again: threads that are no M's were alive */
 	void *race_fiber;
 	void *asan_fake;
 	char *stack_lo;

@@ -215,7 +215,7 @@ void p_free(struct p *pp);
 int procs_resize(int n);      /* sched.lock held */
 void retire_p(struct m *mp);
 void main_is_over(struct m *mp);
-void check_deadlock(void);
+bool check_deadlock(void);
 
 /* ---- topo.c -------------------------------------------------------------------------------------- */
 

@@ -295,3 +295,32 @@ TEST(a_thread_that_could_wake_somebody_is_waited_for)
 	CHECK_EQ(c.out, "woken");
 	child_free(&c);
 }
+
+static void *lives_for_a_while(void *unused)
+{
+	TEST_SLEEP_MS(300);
+	return unused;
+}
+
+static void alone_in_the_end(void)
+{
+	pthread_t t;
+
+	CHECK(pthread_create(&t, NULL, lives_for_a_while, NULL) == 0);
+	wend_select(NULL, 0, 0);
+}
+
+/* Within a second or so: nobody tells when a thread ends. */
+TEST(when_the_last_other_thread_has_ended_the_deadlock_is_seen)
+{
+	double begun = test_now();
+	struct child c;
+
+	if (TEST_TSAN)
+		test_skip("ThreadSanitizer starts a thread of its own in the child: nothing is proven");
+	c = child_run(alone_in_the_end, 1);
+	CHILD_EXITED(&c, 2);
+	CHILD_BEGINS(&c, DEADLOCK "\ncoroutine 1 [select (no cases)]:");
+	CHECK_LE(0.3, test_now() - begun);
+	child_free(&c);
+}
