@@ -378,7 +378,7 @@ noinline void map_help(struct map_call *c, struct table *t)
 		uint64_t at = atm_add_sc(&t->cursor, HELP_CLAIM);
 
 		if (atm_load_rlx(&t->left) == 0) /* rlx: a hint */
-			return;
+			break;
 		for (uint64_t i = 0; i < HELP_CLAIM; i++) {
 			struct bucket *b = &t->bucket[(at + i) & (t->n - 1)];
 			uint64_t meta = atm_load_rlx(&b->meta); /* rlx: the CAS decides */
