@@ -252,15 +252,19 @@ static void run_around_the_barrier(void *unused)
 		CHECK_EQ(ran, 1 + 200 * i);
 	}
 	printf("before\n");
-	wend_run(block_for_ever, NULL); /* is reported, which it is not while somebody is in the barrier */
+	/* Is reported, which it is not while somebody is in the barrier. ThreadSanitizer's own thread, which a forked child gets with
+	 * its second one, could wake somebody as far as anybody knows. */
+	if (!TEST_TSAN)
+		wend_run(block_for_ever, NULL);
 }
 
 TEST(coroutines_in_the_barrier_are_gone_with_the_runtime)
 {
 	struct child c = child_call(run_around_the_barrier, NULL, 8);
 
-	CHILD_EXITED(&c, 2);
-	CHECK_HAS(c.err, "all coroutines are asleep - deadlock!");
+	CHILD_EXITED(&c, TEST_TSAN ? 0 : 2);
+	if (!TEST_TSAN)
+		CHECK_HAS(c.err, "all coroutines are asleep - deadlock!");
 	CHECK_EQ(c.out, "before\n");
 	child_free(&c);
 }
