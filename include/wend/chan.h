@@ -28,7 +28,8 @@
  *
  * Who waits longest is served first, and a value that a receiver waits for is copied straight into its
  * place. All functions may be called from coroutines, which park, and from foreign threads, which sleep
- * (try forms, close, len, cap, retain and release never block). What happened before a send is visible to
+ * (try forms, close, len, cap, retain and release never block; before a runtime was ever started, a thread that
+ * would have to sleep is a fatal error). What happened before a send is visible to
  * whoever receives the value; what happened before a receive is visible to whoever sends into the room it
  * made; what happened before close is visible to whoever learns of it.
  *

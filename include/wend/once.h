@@ -14,7 +14,8 @@
  * foreign thread sleeps (before the runtime runs, a thread that would have to wait is a fatal error).
  * Afterwards a call costs one load. A function that leaves by a panic or wend_goexit has run. A function that calls
  * the same once again waits for itself for ever, as in Go. One that is abandoned where it stands, because the
- * runtime ends, leaves the once unusable: who calls it waits for ever.
+ * runtime ends, leaves the once unusable: who calls it waits for ever, unless it is zeroed first (which it must be under
+ * another runtime).
  *
  * There is no form with a deadline or a context: the caller whose turn it is runs the function itself, as long as that takes, and
  * returning without it would break what a once promises. Who must not wait asks by a channel (wend_singleflight_do_chan).

@@ -13,7 +13,8 @@
  *
  * The zero value is ready. It must not be copied or moved after first use. All functions may be
  * called from coroutines and from foreign threads; what a coroutine wrote before `done` is visible
- * to whoever returns from the `wait` that it released.
+ * to whoever returns from the `wait` that it released. One on which coroutines still waited when the
+ * runtime ended must be zeroed before it is used under another runtime.
  */
 #ifndef WEND_WAITGROUP_H
 #define WEND_WAITGROUP_H
