@@ -46,13 +46,14 @@ def _maps(size, name):
              ("insert", "insert, growing"), ("range", "range, per entry")) + mixes
     short = size == "1000"
     bars = ("hit", "store", "churn", "range")
-    rungs = [rung("map %s %s" % (what, name), op, op in bars or short and op in ("insert", "mix90")) for op, what in alone]
+    rungs = []
+    for op, what in alone:
+        rungs.append(rung("map %s %s" % (what, name), op, op in bars or short and op in ("insert", "mix90")))
+        rungs.append(rung("  string keys", op + "_text", short and op == "hit"))
     if size != "65536":
         for op, what in (("hit", "load"), ("churn", "churn"), *mixes[:3], ("mix999", "99.9 %")):
             rungs.append(rung("map %s %s, two P's" % (what, name), op + "_p2", short and op in ("hit", "mix90")))
             rungs.append(rung("map %s %s, 4 a P" % (what, name), op + "_over", False))
-        for op, what in (("hit", "load"), ("churn", "churn"), ("insert", "growing")):
-            rungs.append(rung("map %s %s, strings" % (what, name), op + "_text", short and op == "hit"))
     return rungs
 
 

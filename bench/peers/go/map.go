@@ -120,6 +120,9 @@ func (t *lockedMap) each() int {
 	for range t.words {
 		n++
 	}
+	for range t.byText {
+		n++
+	}
 	t.mu.RUnlock()
 	return n
 }
@@ -243,14 +246,10 @@ func mapRows(full bool, procs int) []row {
 			for _, op := range []string{"hit", "miss", "store", "churn", "insert", "range", "mix50", "mix90", "mix99", "mix999"} {
 				bar := op == "hit" || op == "store" || op == "churn" || op == "range"
 				add(op, "", size, 1, false, 1, ends && bar || size == 1000 && (op == "insert" || op == "mix90"))
+				add(op, "_text", size, 1, true, 1, op == "hit" && size == 1000)
 				if procs >= 2 && ends && (op == "hit" || op == "churn" || mapPeriod[op] > 0) {
 					add(op, "_p2", size, 2, false, 1, size == 1000 && (op == "hit" || op == "mix90"))
 					add(op, "_over", size, 2, false, 4, false)
-				}
-			}
-			for _, op := range []string{"hit", "churn", "insert"} {
-				if ends {
-					add(op, "_text", size, 1, true, 1, op == "hit" && size == 1000)
 				}
 			}
 		}
