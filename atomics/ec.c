@@ -68,8 +68,9 @@ static int cut_round_short(const struct ck_ec_wait_state *state, struct timespec
 
 bool ec_wait(struct ec *ec, uint32_t value, int64_t deadline_ns)
 {
-	struct timespec ts = {deadline_ns / 1000000000, deadline_ns % 1000000000};
-	struct timespec *deadline = deadline_ns ? &ts : NULL;
+	int64_t ns = deadline_ns > 0 ? deadline_ns : 0; /* the kernel takes no time before 0 */
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
+	struct timespec *deadline = deadline_ns < EC_NEVER ? &ts : NULL;
 	int rc = ck_ec32_wait_pred((struct ck_ec32 *)ec, &mode, value, cut_round_short, deadline, deadline);
 
 	race_acquire(ec);

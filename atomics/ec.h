@@ -18,8 +18,10 @@ uint32_t ec_value(const struct ec *ec);
 /* Changes the value and wakes everybody who waits for that. */
 void ec_inc(struct ec *ec);
 
+#define EC_NEVER INT64_MAX
+
 /* Blocks the thread until the value is no longer `value`, or CLOCK_MONOTONIC reaches deadline_ns
- * (0: no deadline): false then. */
+ * (EC_NEVER: no deadline; it may lie before the clock's beginning): false then. */
 bool ec_wait(struct ec *ec, uint32_t value, int64_t deadline_ns);
 
 #endif

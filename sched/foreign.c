@@ -161,7 +161,7 @@ struct m *park_foreign(struct g *gp, park_commit *commit, void *arg)
 		/* acq: pairs with ready_elsewhere; with stop_begin */
 		if (atm_load_acq(&gp->awake) || !running())
 			break;
-		ec_wait(&gp->ec, value, 0);
+		ec_wait(&gp->ec, value, EC_NEVER);
 	}
 	foreign_section_begin();
 	return NULL;

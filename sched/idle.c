@@ -191,8 +191,8 @@ static void wait_for_p(struct m *mp)
 		if (called(mp) || (!mp->locked_g && watch_wanted(atm_load_rlx(&sched.load)))) /* rlx: ec_value acquires */
 			continue;
 		/* Quiet for 10 ms: time to give back memory. For long: perhaps there are too many of us. */
-		int64_t now = clock_now(), rest_ns = !trimmed ? QUIET_NS : looked ? 0 : sched.knobs.thread_ms * 1000000;
-		int64_t rest = rest_ns ? now + rest_ns : 0;
+		int64_t now = clock_now();
+		int64_t rest = !trimmed ? now + QUIET_NS : looked ? EC_NEVER : now + sched.knobs.thread_ms * 1000000;
 
 		if (unlikely(reclaim_waiting())) {
 			if (reclaim_tick(mp) && !mp->locked_g && get_up(mp, NULL))
@@ -200,9 +200,11 @@ static void wait_for_p(struct m *mp)
 			rest = now + look_ns; /* a section may stay open for long: ever less often */
 			look_ns = look_ns < 64000000 ? 2 * look_ns : look_ns;
 		}
-		bool again = mp->undecided && (!rest || rest > now + UNDECIDED_NS);
+		bool again = mp->undecided && rest > now + UNDECIDED_NS;
 
-		if (ec_wait(&mp->ec, value, again ? now + UNDECIDED_NS : rest) || reclaim_waiting())
+		if (again)
+			rest = now + UNDECIDED_NS;
+		if (ec_wait(&mp->ec, value, rest) || reclaim_waiting())
 			continue;
 		if (again) {
 			mp->undecided = !anybody_busy() && check_deadlock();

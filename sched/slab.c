@@ -10,6 +10,7 @@
 
 #include <sys/mman.h>
 
+#include "base/list.h"
 #include "sched/sched_priv.h"
 
 #define SLAB_BYTES ((size_t)64 << 10)
@@ -20,7 +21,7 @@ SLAB_KINDS(X)
 #undef X
 
 struct slab {
-	struct slab *next, *prev; /* among those with free objects; circular */
+	struct slab *next, *prev; /* a ring of those with free objects */
 	struct slab_item *free;
 	uint32_t used, fresh; /* objects that are out; places that were never used begin here */
 	uint32_t head;        /* the place that the head takes */
@@ -73,23 +74,8 @@ static struct slab *slab_map(uint32_t bytes)
 
 static void link_slab(struct slabs *st, struct slab *s)
 {
-	if (!st->some) {
-		st->some = s->next = s->prev = s;
-		return;
-	}
-	s->next = st->some;
-	s->prev = st->some->prev;
-	s->prev->next = s;
-	st->some->prev = s;
-	st->some = s;
-}
-
-static void unlink_slab(struct slabs *st, struct slab *s)
-{
-	if (st->some == s)
-		st->some = s->next == s ? NULL : s->next;
-	s->prev->next = s->next;
-	s->next->prev = s->prev;
+	ring_append(&st->some, s);
+	st->some = s; /* the first: its cache lines are warm */
 }
 
 /* One of s, which has one. */
@@ -106,7 +92,7 @@ static struct slab_item *slab_take(struct slabs *st, struct slab *s)
 	}
 	s->used++;
 	if (!s->free && s->fresh == SLAB_BYTES / st->bytes)
-		unlink_slab(st, s);
+		ring_remove(&st->some, s);
 	return it;
 }
 
@@ -121,7 +107,7 @@ static struct slab *slab_give(struct slabs *st, struct slab_item *it)
 	s->free = it;
 	if (--s->used > 0 || s->next == s)
 		return NULL;
-	unlink_slab(st, s);
+	ring_remove(&st->some, s);
 	return s;
 }
 

@@ -37,7 +37,7 @@ static bool take_back(struct timer *t)
 /* t goes into h, whose lock is held. */
 static void set_locked(struct timers *h, struct timer *t, int64_t when, int64_t period)
 {
-	t->when = when < 1 ? 1 : when < NEVER ? when : NEVER - 1; /* to ec_wait 0 would be none */
+	t->when = when < 0 ? 0 : when < NEVER ? when : NEVER - 1;
 	t->period = period;
 	heap_insert(h, t);
 	publish_next(h);

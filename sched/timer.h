@@ -22,7 +22,7 @@ struct p;
 struct due;
 struct timer;
 
-#define NEVER INT64_MAX /* later than any deadline */
+#define NEVER INT64_MAX /* later than any deadline; to ec_wait none */
 
 /* The first two hold the heap's lock: they may not block, nor take a lock but a channel's. */
 struct timer_kind {

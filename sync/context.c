@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "sched/timer.h"
 #include "sync/chan.h"
 
@@ -77,29 +78,12 @@ static struct wend_ctx todo = {.kind = ROOT, .home = &never};
 
 /* ---- Lists: under the home's lock --------------------------------------------------------------- */
 
-static void append(struct ctx_watch **head, struct ctx_watch *w)
-{
-	struct ctx_watch *first = *head;
-
-	if (!first) {
-		*head = w->next = w->prev = w;
-		return;
-	}
-	w->next = first;
-	w->prev = first->prev;
-	w->prev->next = w;
-	first->prev = w;
-}
-
 /* False: it was in no list. */
 static bool take_off(struct ctx_watch **head, struct ctx_watch *w)
 {
 	if (!w->next)
 		return false;
-	if (*head == w)
-		*head = w->next == w ? NULL : w->next;
-	w->prev->next = w->next;
-	w->next->prev = w->prev;
+	ring_remove(head, w);
 	w->next = NULL;
 	return true;
 }
@@ -240,7 +224,7 @@ wend_ctx_func *wend_ctx_after_func(wend_ctx *ctx, void (*fn)(void *), void *arg)
 	lock(&c->lock);
 	at_once = atm_load_rlx(&c->err) != 0; /* rlx: under the lock */
 	if (!at_once)
-		append(&c->funcs, &f->node);
+		ring_append(&c->funcs, &f->node);
 	unlock(&c->lock);
 	if (at_once) {
 		struct m *mp = enter();
@@ -290,7 +274,7 @@ bool ctx_watch_add(wend_ctx *ctx, struct ctx_watch *w)
 	lock(&c->lock);
 	alive = !atm_load_rlx(&c->err); /* rlx: under the lock */
 	if (alive)
-		append(&c->watches, w);
+		ring_append(&c->watches, w);
 	unlock(&c->lock);
 	return alive;
 }
@@ -508,7 +492,7 @@ static void join_parent(struct home *c)
 		c->cause = up->cause;
 		atm_store_rlx(&c->err, err); /* rlx: nobody knows of c */
 	} else {
-		append(&up->children, &c->in_parent);
+		ring_append(&up->children, &c->in_parent);
 	}
 	unlock(&up->lock);
 }

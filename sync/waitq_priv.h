@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "base/list.h"
 #include "sched/sched.h"
 #include "sync/until_priv.h"
 #include "wend/mutex.h"
@@ -51,16 +52,7 @@ struct wend__waiter {
 /* To a list that hangs in no object: of those who will go on. */
 static inline void waitq_append_taken(struct wend__waiter **head, struct wend__waiter *w)
 {
-	struct wend__waiter *first = *head;
-
-	if (!first) {
-		*head = w->next = w->prev = w;
-		return;
-	}
-	w->next = first;
-	w->prev = first->prev;
-	w->prev->next = w;
-	first->prev = w;
+	ring_append(head, w);
 }
 
 static inline void waitq_append(struct wend__waiter **head, struct wend__waiter *w)
@@ -79,10 +71,7 @@ static inline void waitq_prepend(struct wend__waiter **head, struct wend__waiter
 
 static inline void waitq_remove(struct wend__waiter **head, struct wend__waiter *w)
 {
-	if (*head == w)
-		*head = w->next == w ? NULL : w->next;
-	w->prev->next = w->next;
-	w->next->prev = w->prev;
+	ring_remove(head, w);
 	w->next = w->prev = w;
 	w->listed = false;
 }

@@ -40,7 +40,7 @@ long __wrap_syscall(long number, ...)
 		if (ts && (a[1] & ~FUTEX_PRIVATE_FLAG) == FUTEX_WAIT)
 			model_stop("a relative futex timeout is not modelled");
 		return model_futex_wait((const void *)a[0], (uint32_t)a[2],
-								ts ? ts->tv_sec * 1000000000 + ts->tv_nsec : 0) ? 0 : -1;
+								ts ? ts->tv_sec * 1000000000 + ts->tv_nsec : INT64_MAX) ? 0 : -1;
 	case FUTEX_WAKE:
 		model_futex_wake((const void *)a[0], (int)a[2]);
 		return 0;

@@ -123,7 +123,7 @@ struct model_event {
 void model_signal(struct model_event *e);
 void model_await(const struct model_event *e, unsigned count);
 
-/* The kernel's futex: both sides are full fences. wait: false when the deadline passed (0: none). */
+/* The kernel's futex: both sides are full fences. wait: false when the deadline passed (INT64_MAX: none). */
 bool model_futex_wait(const void *word, uint32_t expected, int64_t deadline_ns);
 void model_futex_wake(const void *word, int count);
 

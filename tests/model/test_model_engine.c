@@ -290,7 +290,7 @@ static void stuck(void)
 static void sleeper(void *arg)
 {
 	while (!atm_load_acq(&x))
-		model_futex_wait(&y, 0, 0);
+		model_futex_wait(&y, 0, INT64_MAX);
 }
 
 static void waker(void *arg)

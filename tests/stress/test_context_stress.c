@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Random trees of contexts under coroutines and threads that derive, cancel, wait, listen and let go; counted functions. */
-#include "harness/test.h"
-
-#include <pthread.h>
-
-#include <wend/wend.h>
+#include "harness/lives.h"
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 #define ADD(x, n) __atomic_add_fetch(&(x), (n), __ATOMIC_ACQ_REL)
@@ -15,8 +11,6 @@ enum { ROOTS = 4, WORKERS = 8, THREADS = 2, DEPTH = 6 };
 static wend_mutex lock; /* guards which contexts stand in roots */
 static wend_ctx *roots[ROOTS];
 static int64_t due, stopped, called; /* functions */
-static double end_at;
-static wend_waitgroup wg;
 
 static wend_ctx *root_of(uint32_t i)
 {
@@ -52,7 +46,7 @@ static wend_ctx *derive(wend_ctx *parent, uint64_t r, bool *can_cancel)
 	case 2:
 		return wend_ctx_with_timeout(parent, WEND_HOUR);
 	default:
-		return wend_ctx_with_value(parent, &wg, parent);
+		return wend_ctx_with_value(parent, roots, parent);
 	}
 }
 
@@ -108,43 +102,16 @@ static void one_life(uint64_t *seed)
 	for (int i = 0; i < DEPTH; i++)
 		wend_ctx_release(chain[r & 32 ? i : DEPTH - 1 - i]);
 	wend_ctx_release(root);
-}
-
-static void live(void *seed)
-{
-	uint64_t s = (uint64_t)(uintptr_t)seed;
-
-	while (test_now() < end_at) {
-		one_life(&s);
-		if (s % 8 == 0 && wend_coroutine_id())
-			wend_yield();
-	}
-	wend_waitgroup_done(&wg);
-}
-
-static void *live_in_thread(void *seed)
-{
-	live(seed);
-	return NULL;
+	if (*seed % 8 == 0 && wend_coroutine_id())
+		wend_yield();
 }
 
 CO_TEST_LIMIT(each_function_is_called_once_or_stopped, 60)
 {
-	uint64_t seed = test_seed();
-	pthread_t threads[THREADS];
-
 	wend_maxprocs(4);
-	end_at = test_now() + test_stress_seconds();
 	for (int i = 0; i < ROOTS; i++)
 		roots[i] = wend_ctx_with_cancel(wend_ctx_background());
-	wend_waitgroup_add(&wg, WORKERS + THREADS);
-	for (int i = 0; i < WORKERS; i++)
-		CHECK_EQ(wend_go(live, (void *)(uintptr_t)test_rand(&seed)), 0);
-	for (int i = 0; i < THREADS; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, live_in_thread, (void *)(uintptr_t)test_rand(&seed)), 0);
-	wend_waitgroup_wait(&wg);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+	lives_run(WORKERS, THREADS, test_stress_seconds(), one_life);
 	for (int i = 0; i < ROOTS; i++) {
 		wend_ctx_cancel(roots[i]);
 		wend_ctx_release(roots[i]);

@@ -3,11 +3,7 @@
  * Random tasks by errgroups, many at a time: members that fail, leave, wait for the context or start further members, limits,
  * contexts that are cancelled from above or have a deadline, several who wait. Members are counted, and errors are the numbers of who gave
  * them. */
-#include "harness/test.h"
-
-#include <pthread.h>
-
-#include <wend/wend.h>
+#include "harness/lives.h"
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 #define ADD(x, n) __atomic_add_fetch(&(x), (n), __ATOMIC_ACQ_REL)
@@ -33,8 +29,6 @@ struct task {
 	struct member members[2 * MEMBERS]; /* the second half: those that others have started */
 };
 
-static double end_at;
-static wend_waitgroup alive;
 static int64_t tasks, failures;
 
 static int work(void *arg);
@@ -182,36 +176,10 @@ static void one_task(uint64_t *seed)
 	ADD(tasks, 1);
 }
 
-static void live(void *seed)
-{
-	uint64_t s = (uint64_t)(uintptr_t)seed;
-
-	while (test_now() < end_at)
-		one_task(&s);
-	wend_waitgroup_done(&alive);
-}
-
-static void *live_in_thread(void *seed)
-{
-	live(seed);
-	return NULL;
-}
-
 CO_TEST_LIMIT(each_member_runs_once_and_one_error_is_the_first, 60)
 {
-	uint64_t seed = test_seed();
-	pthread_t threads[THREADS];
-
 	wend_maxprocs(4);
-	end_at = test_now() + test_stress_seconds() / 2;
-	wend_waitgroup_add(&alive, WORKERS + THREADS);
-	for (int i = 0; i < WORKERS; i++)
-		CHECK_EQ(wend_go(live, (void *)(uintptr_t)test_rand(&seed)), 0);
-	for (int i = 0; i < THREADS; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, live_in_thread, (void *)(uintptr_t)test_rand(&seed)), 0);
-	wend_waitgroup_wait(&alive);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+	lives_run(WORKERS, THREADS, test_stress_seconds() / 2, one_task);
 	CHECK(failures > 0);
 	test_note("%lld tasks, %lld failed", (long long)tasks, (long long)failures);
 }

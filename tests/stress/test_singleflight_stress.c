@@ -3,11 +3,7 @@
  * Random calls of a few keys by coroutines and threads, directly and by channels, with keys forgotten, functions that fail, panic
  * and leave. Each call makes a record, and all who got it are counted in it: what they were told of sharing must be true of
  * all of them, and nobody is without one. */
-#include "harness/test.h"
-
-#include <pthread.h>
-
-#include <wend/wend.h>
+#include "harness/lives.h"
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 #define ADD(x, n) __atomic_add_fetch(&(x), (n), __ATOMIC_ACQ_REL)
@@ -25,8 +21,6 @@ static wend_singleflight group;
 static struct record *records;
 static int made, panicked, running[LEAVES + 1];
 static int64_t got, caught, left, launched;
-static double end_at;
-static wend_waitgroup alive;
 
 /* ---- What is called -------------------------------------------------------------------------------------- */
 
@@ -118,7 +112,7 @@ static void call_what_panics(void)
 static void has_left(void *unused)
 {
 	ADD(left, 1);
-	wend_waitgroup_done(&alive);
+	wend_waitgroup_done(&lives.alive);
 }
 
 static void call_what_leaves(void *unused)
@@ -138,7 +132,7 @@ static void one_deed(uint64_t r)
 		call_what_panics();
 		break;
 	case 1:
-		wend_waitgroup_add(&alive, 1);
+		wend_waitgroup_add(&lives.alive, 1);
 		ADD(launched, 1);
 		CHECK_EQ(wend_go(call_what_leaves, NULL), 0);
 		break;
@@ -158,20 +152,10 @@ static void one_deed(uint64_t r)
 	}
 }
 
-static void live(void *seed)
+static void some_deeds(uint64_t *rng)
 {
-	uint64_t s = (uint64_t)(uintptr_t)seed;
-
-	while (test_now() < end_at)
-		for (int i = 0; i < 16; i++)
-			one_deed(test_rand(&s));
-	wend_waitgroup_done(&alive);
-}
-
-static void *live_in_thread(void *seed)
-{
-	live(seed);
-	return NULL;
+	for (int i = 0; i < 16; i++)
+		one_deed(test_rand(rng));
 }
 
 /* ---- The whole ------------------------------------------------------------------------------------------- */
@@ -195,22 +179,12 @@ static int check_records(void)
 
 CO_TEST_LIMIT(all_who_call_get_the_result_of_one_call, 60)
 {
-	uint64_t seed = test_seed();
-	pthread_t threads[THREADS];
 	int shares;
 
 	wend_maxprocs(4);
 	records = calloc(RECORDS, sizeof *records);
 	CHECK(records);
-	end_at = test_now() + test_stress_seconds() / 2;
-	wend_waitgroup_add(&alive, WORKERS + THREADS);
-	for (int i = 0; i < WORKERS; i++)
-		CHECK_EQ(wend_go(live, (void *)(uintptr_t)test_rand(&seed)), 0);
-	for (int i = 0; i < THREADS; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, live_in_thread, (void *)(uintptr_t)test_rand(&seed)), 0);
-	wend_waitgroup_wait(&alive);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+	lives_run(WORKERS, THREADS, test_stress_seconds() / 2, some_deeds);
 	shares = check_records();
 	CHECK_EQ(left, launched);
 	CHECK(caught > 0);

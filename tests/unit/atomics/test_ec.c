@@ -24,7 +24,7 @@ TEST(an_old_value_does_not_wait)
 
 	ec_inc(&ec);
 	CHECK(ec_value(&ec) != v);
-	CHECK(ec_wait(&ec, v, 0));
+	CHECK(ec_wait(&ec, v, EC_NEVER));
 	CHECK(ec_wait(&ec, v, now_ns() + 1000000000));
 	CHECK(ec_wait(&ec, v, 1)); /* long over, but the value has changed */
 }
@@ -70,7 +70,8 @@ TEST(a_deadline_in_the_past_does_not_wait)
 	int64_t start = now_ns();
 
 	for (int i = 0; i < 100; i++)
-		CHECK(!ec_wait(&ec, ec_value(&ec), 1 + i));
+		CHECK(!ec_wait(&ec, ec_value(&ec), i - 50)); /* before the clock began, too */
+	CHECK(!ec_wait(&ec, ec_value(&ec), INT64_MIN));
 	CHECK_LE((double)(now_ns() - start) * 1e-9, 1.0);
 }
 
@@ -84,7 +85,7 @@ static void *wait_long(void *unused)
 	uint32_t v = ec_value(&ec);
 
 	__atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
-	CHECK(ec_wait(&ec, v, unused ? now_ns() + 30000000000 : 0));
+	CHECK(ec_wait(&ec, v, unused ? now_ns() + 30000000000 : EC_NEVER));
 	__atomic_store_n(&woken_at, now_ns(), __ATOMIC_RELAXED);
 	return NULL;
 }
@@ -167,7 +168,7 @@ static void *player(void *arg)
 			if (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == me)
 				break;
 			/* A wait that ends by its deadline has lost the wake. */
-			CHECK(ec_wait(&side[me], v, timed ? now_ns() + 20000000000 : 0));
+			CHECK(ec_wait(&side[me], v, timed ? now_ns() + 20000000000 : EC_NEVER));
 		}
 		__atomic_store_n(&turn, !me, __ATOMIC_RELEASE);
 		ec_inc(&side[!me]);
