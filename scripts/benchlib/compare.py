@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 
-from . import counts, gate, pairs
+from . import counts, files, gate, pairs
 
 EXACT = ("instructions", "syscalls", "allocations")  # the measures that are counted
 RECOUNTS = 3   # of what went up, on each side, if they agree
@@ -129,9 +129,8 @@ class Counter:
         finally:
             if path:  # after Ctrl-C, too: what was counted need not be counted again
                 os.makedirs(self.folder, exist_ok=True)
-                with open(path + ".new", "w", encoding="utf-8") as f:
-                    json.dump({k: v for k, v in known.items() if isinstance(v, dict)}, f, indent=1, sort_keys=True)
-                os.replace(path + ".new", path)
+                counted_ones = {k: v for k, v in known.items() if isinstance(v, dict)}
+                files.write(path, json.dumps(counted_ones, indent=1, sort_keys=True))
         return {n: known[n] for n in names}
 
     def one(self, program, name):

@@ -12,7 +12,7 @@ import json
 import os
 import re
 
-from . import fingerprint, record, stats
+from . import files, fingerprint, record, stats
 
 MACHINE, INDEX = "wend-machine-1", "wend-index-1"
 LIMIT = 128 * 1024      # bytes of a run, which git keeps for ever; a short run has about half of that
@@ -62,9 +62,7 @@ def write(path, obj):
     except OSError:
         pass
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        f.write(text)
-    os.replace(path + ".new", path)
+    files.write(path, text)
     return True
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The page: one file, no script, no network, nothing of today's date that is not in the data."""
 import json
-import os
 import re
 
 from benchlib import fingerprint
@@ -118,9 +117,3 @@ PAGE = """<!DOCTYPE html>
 Numbers are data of one machine, not properties of a program.</footer></main>
 <script type="application/json" id="run">%(data)s</script></body></html>
 """
-
-
-def write(path, text):
-    with open(path + ".new", "w", encoding="utf-8") as f:
-        f.write(text)
-    os.replace(path + ".new", path)
