@@ -280,6 +280,17 @@ LADDER = [
         Rung("ticks of 1 ms lost", "time/ticker", None, [("Go", "go/ticker")], "counters.lost_percent", "%"),
         Rung("  two P's", "time/ticker_p2", None, [("Go", "go/ticker_p2")], "counters.lost_percent", "%"),
     ]),
+    ("Deferred calls and panics", [
+        Rung("call that defers one", "defer/one", None,
+             [("a plain call", "defer/plain_call"), ("C++ destructor", "cxx/destructor"), ("Go", "go/defer_one")]),
+        Rung("  with typed arguments", "defer/typed"),
+        Rung("  ten in a loop", "defer/ten_in_a_loop", None, [("Go", "go/defer_ten")]),
+        Rung("panic + recover", "panic/recover", None,
+             [("C++ throw, catch", "cxx/throw_catch"), ("setjmp, longjmp", "panic/setjmp_longjmp"), ("Go", "go/panic_recover")]),
+        Rung("  with a formatted text", "panic/formatted"),
+        Rung("  through 20 frames", "panic/through_20_frames", None,
+             [("C++ throw, catch", "cxx/throw_through_20_frames"), ("Go", "go/panic_deep")]),
+    ]),
     ("Once, pool, values", [
         Rung("once that is done", "once/done", None,
              [("pthread_once", "pthread/once_done"), ("Go", "go/once_done")]),
